@@ -1,0 +1,10 @@
+//! The release: what it is, who says so, how to become it.
+//!
+//! A module imports only modules above it in this list. Nothing here knows the swarm: an info-hash is opaque bytes.
+
+pub mod path;
+pub mod release;
+pub mod trust;
+pub mod plan;
+pub mod apply;
+pub mod verify;
