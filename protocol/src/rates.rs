@@ -79,15 +79,15 @@ impl TokenBucket {
     /// When `n` bytes can be taken, if nothing else is: `now` if at once, `None` if never (a rate of zero).
     pub fn next_refill(&mut self, now: Time, n: u64) -> Option<Time> {
         let Some(rate) = self.rate else { return Some(now) };
+        if rate == 0 && n > 0 {
+            return None;
+        }
         self.refill(now);
         let missing = micro(n.min(self.burst)) - self.level;
         if missing <= 0 {
             return Some(now);
         }
-        if rate == 0 {
-            return None;
-        }
-        let micros = missing.unsigned_abs().div_ceil(u128::from(rate));
+        let micros = missing.unsigned_abs().div_ceil(u128::from(rate.max(1)));
         Some(now + Duration::from_micros(u64::try_from(micros).unwrap_or(u64::MAX)))
     }
 
@@ -96,7 +96,7 @@ impl TokenBucket {
             return true;
         }
         self.refill(now);
-        self.level >= micro(n.min(self.burst)) && self.burst > 0
+        self.level >= micro(n.min(self.burst)) && (self.burst > 0 || n == 0)
     }
 
     fn refill(&mut self, now: Time) {
