@@ -1,0 +1,311 @@
+//! The command line, as design.md has it.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::engine::{
+    DEFAULT_CHANNEL, Install, Linger, Operation, Options, Seed, Select, Sources, Update, Verify,
+};
+
+/// Installs, updates, verifies, repairs and seeds games.
+#[derive(Debug, Parser)]
+#[command(name = "launcher", version, max_term_width = 100, disable_help_subcommand = true)]
+pub struct Cli {
+    /// One JSON object a line on standard output instead of text.
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// What to do.
+    #[command(subcommand)]
+    pub action: Action,
+}
+
+/// The actions.
+#[derive(Debug, Subcommand)]
+pub enum Action {
+    /// Install a game into a folder, or go on with an install that was stopped.
+    Install(InstallArgs),
+    /// Bring an installed game to its channel's newest release.
+    Update(UpdateArgs),
+    /// Compare every byte with the release; --repair fetches what is damaged, block by block.
+    Verify(VerifyArgs),
+    /// Offer an installed game to other players until Ctrl-C.
+    Seed(SeedArgs),
+    /// Say what is installed.
+    Status(DirArgs),
+    /// Remove the game's files and .samara; the player's own files stay.
+    Uninstall(UninstallArgs),
+}
+
+/// The folder.
+#[derive(Debug, Args)]
+pub struct DirArgs {
+    /// The install folder.
+    #[arg(long, value_name = "DIR")]
+    pub dir: PathBuf,
+}
+
+/// Where bytes may come from.
+#[derive(Debug, Args)]
+pub struct SourceArgs {
+    /// Take nothing from peers and send them nothing.
+    #[arg(long, conflicts_with = "no_web")]
+    pub no_peers: bool,
+    /// Take game files from peers alone (signed metadata still comes from the repository).
+    #[arg(long)]
+    pub no_web: bool,
+}
+
+impl SourceArgs {
+    fn sources(&self) -> Sources {
+        Sources { peers: !self.no_peers, web: !self.no_web }
+    }
+}
+
+/// How to take part in the swarm.
+#[derive(Debug, Args)]
+pub struct SwarmArgs {
+    /// Where peers may reach this launcher, for example 0.0.0.0:6881; port 0 takes any free one.
+    #[arg(long, value_name = "ADDR", default_value = "0.0.0.0:0")]
+    pub listen: SocketAddr,
+    /// Most bytes per second to send to peers; k, M and G (powers of ten) are understood.
+    #[arg(long, value_name = "BYTES", value_parser = parse_rate)]
+    pub upload_limit: Option<u64>,
+    /// Most bytes per second to receive.
+    #[arg(long, value_name = "BYTES", value_parser = parse_rate)]
+    pub download_limit: Option<u64>,
+    /// Give up after this long without any byte from any source.
+    #[arg(long, value_name = "SECONDS", default_value = "180", value_parser = parse_seconds)]
+    pub patience: Duration,
+}
+
+/// Whether to seed after the work is done.
+#[derive(Debug, Args)]
+pub struct LingerArgs {
+    /// Afterwards, offer the game to other players until Ctrl-C.
+    #[arg(long)]
+    pub seed: bool,
+    /// Afterwards, offer the game to other players for this long.
+    #[arg(long, value_name = "SECONDS", value_parser = parse_seconds, conflicts_with = "seed")]
+    pub seed_for: Option<Duration>,
+}
+
+impl LingerArgs {
+    fn linger(&self) -> Linger {
+        match (self.seed, self.seed_for) {
+            (true, _) => Linger::UntilPaused,
+            (false, Some(time)) => Linger::For(time),
+            (false, None) => Linger::No,
+        }
+    }
+}
+
+/// `install`.
+#[derive(Debug, Args)]
+pub struct InstallArgs {
+    /// Address of the repository's public folder.
+    #[arg(long, value_name = "URL")]
+    pub repo: String,
+    /// The root.json that the game's studio hands out: whom to believe.
+    #[arg(long, value_name = "ROOT.json")]
+    pub trust: PathBuf,
+    /// The game's id.
+    #[arg(long, value_name = "ID")]
+    pub game: String,
+    #[command(flatten)]
+    pub at: DirArgs,
+    /// The channel to follow.
+    #[arg(long, value_name = "NAME", conflicts_with = "release")]
+    pub channel: Option<String>,
+    /// Exactly this release.
+    #[arg(long, value_name = "VERSION")]
+    pub release: Option<String>,
+    /// Check the files that are in the folder already and keep those that fit.
+    #[arg(long)]
+    pub adopt: bool,
+    #[command(flatten)]
+    pub sources: SourceArgs,
+    #[command(flatten)]
+    pub swarm: SwarmArgs,
+    #[command(flatten)]
+    pub linger: LingerArgs,
+}
+
+/// `update`.
+#[derive(Debug, Args)]
+pub struct UpdateArgs {
+    #[command(flatten)]
+    pub at: DirArgs,
+    #[command(flatten)]
+    pub sources: SourceArgs,
+    #[command(flatten)]
+    pub swarm: SwarmArgs,
+    #[command(flatten)]
+    pub linger: LingerArgs,
+}
+
+/// `verify`.
+#[derive(Debug, Args)]
+pub struct VerifyArgs {
+    #[command(flatten)]
+    pub at: DirArgs,
+    /// Fetch what is damaged or missing.
+    #[arg(long)]
+    pub repair: bool,
+    #[command(flatten)]
+    pub sources: SourceArgs,
+    #[command(flatten)]
+    pub swarm: SwarmArgs,
+}
+
+/// `seed`.
+#[derive(Debug, Args)]
+pub struct SeedArgs {
+    #[command(flatten)]
+    pub at: DirArgs,
+    #[command(flatten)]
+    pub swarm: SwarmArgs,
+}
+
+/// `uninstall`.
+#[derive(Debug, Args)]
+pub struct UninstallArgs {
+    #[command(flatten)]
+    pub at: DirArgs,
+    /// Do not ask.
+    #[arg(long)]
+    pub yes: bool,
+}
+
+impl Action {
+    /// What the engine is to do.
+    #[must_use]
+    pub fn operation(&self) -> Operation {
+        match self {
+            Self::Install(args) => Operation::Install(Install {
+                repo: args.repo.clone(),
+                trust_root: args.trust.clone(),
+                game: args.game.clone(),
+                dir: args.at.dir.clone(),
+                select: match (&args.release, &args.channel) {
+                    (Some(release), _) => Select::Release(release.clone()),
+                    (None, Some(channel)) => Select::Channel(channel.clone()),
+                    (None, None) => Select::Channel(DEFAULT_CHANNEL.to_owned()),
+                },
+                adopt: args.adopt,
+                sources: args.sources.sources(),
+                linger: args.linger.linger(),
+            }),
+            Self::Update(args) => Operation::Update(Update {
+                dir: args.at.dir.clone(),
+                sources: args.sources.sources(),
+                linger: args.linger.linger(),
+            }),
+            Self::Verify(args) => Operation::Verify(Verify {
+                dir: args.at.dir.clone(),
+                repair: args.repair,
+                sources: args.sources.sources(),
+            }),
+            Self::Seed(args) => Operation::Seed(Seed { dir: args.at.dir.clone() }),
+            Self::Status(args) => Operation::Status { dir: args.dir.clone() },
+            Self::Uninstall(args) => Operation::Uninstall { dir: args.at.dir.clone() },
+        }
+    }
+
+    /// How the engine is to be started for it.
+    #[must_use]
+    pub fn options(&self) -> Options {
+        let (swarm, sources) = match self {
+            Self::Install(args) => (&args.swarm, Some(&args.sources)),
+            Self::Update(args) => (&args.swarm, Some(&args.sources)),
+            Self::Verify(args) => (&args.swarm, Some(&args.sources)),
+            Self::Seed(args) => (&args.swarm, None),
+            Self::Status(_) | Self::Uninstall(_) => return Options::default(),
+        };
+        let peers = sources.is_none_or(|sources| !sources.no_peers);
+        Options {
+            listen: peers.then_some(swarm.listen),
+            upload_limit: swarm.upload_limit,
+            download_limit: swarm.download_limit,
+            patience: swarm.patience,
+            ..Options::default()
+        }
+    }
+}
+
+fn parse_rate(text: &str) -> Result<u64, String> {
+    let (digits, unit) = match text.char_indices().last() {
+        Some((at, 'k' | 'K')) => (&text[..at], 1_000),
+        Some((at, 'm' | 'M')) => (&text[..at], 1_000_000),
+        Some((at, 'g' | 'G')) => (&text[..at], 1_000_000_000),
+        _ => (text, 1),
+    };
+    let number: u64 = digits.parse().map_err(|_| "expected a number such as 500k or 20M".to_owned())?;
+    match number.checked_mul(unit) {
+        Some(rate) if rate > 0 => Ok(rate),
+        _ => Err("expected more than 0 and less than 16 E".to_owned()),
+    }
+}
+
+fn parse_seconds(text: &str) -> Result<Duration, String> {
+    match text.parse::<f64>() {
+        Ok(seconds) if seconds.is_finite() && (0.0..1e9).contains(&seconds) => {
+            Ok(Duration::from_secs_f64(seconds))
+        }
+        _ => Err("expected seconds, such as 30".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_definition_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn an_install_line_says_what_it_means() {
+        let line =
+            "launcher install --repo http://h/ --trust root.json --game maple --dir d --no-peers --json";
+        let cli = Cli::try_parse_from(line.split(' ')).unwrap();
+        assert!(cli.json);
+        assert_eq!(cli.action.options().listen, None, "no peers: no listener");
+        let Operation::Install(install) = cli.action.operation() else { panic!("not an install") };
+        assert_eq!(install.select, Select::Channel("stable".to_owned()));
+        assert_eq!(install.sources, Sources { peers: false, web: true });
+        assert_eq!(install.linger, Linger::No);
+    }
+
+    #[test]
+    fn contradictions_are_refused() {
+        for line in [
+            "launcher update --dir d --no-peers --no-web",
+            "launcher install --repo u --trust r --game g --dir d --channel c --release 1",
+            "launcher seed --dir d --upload-limit 0",
+            "launcher update --dir d --seed --seed-for 3",
+        ] {
+            assert!(Cli::try_parse_from(line.split(' ')).is_err(), "{line}");
+        }
+    }
+
+    #[test]
+    fn rates_understand_units() {
+        for (text, rate) in [
+            ("20M", Some(20_000_000)),
+            ("500k", Some(500_000)),
+            ("7", Some(7)),
+            ("", None),
+            ("M", None),
+            ("0", None),
+            ("99999999999G", None),
+            ("1é", None),
+        ] {
+            assert_eq!(parse_rate(text).ok(), rate, "{text}");
+        }
+    }
+}

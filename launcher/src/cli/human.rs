@@ -1,0 +1,212 @@
+//! Text for people: a progress line on standard error, the result on standard output.
+
+use std::time::Duration;
+
+use indicatif::{HumanBytes, HumanDuration, ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use crate::engine::{Outcome, Phase, StatusReport, Summary, TaskView, UninstallReport, VerifyReport};
+
+/// Wounds listed before "and … more".
+const LISTED: usize = 20;
+
+/// The progress line. Hidden by itself when standard error is not a terminal.
+#[derive(Debug)]
+pub struct Line {
+    bar: ProgressBar,
+    phase: Option<Phase>,
+}
+
+impl Line {
+    /// A line that is drawn once there is something to draw.
+    #[must_use]
+    pub fn new() -> Self {
+        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(5));
+        Self { bar, phase: None }
+    }
+
+    /// Draws the view.
+    pub fn draw(&mut self, view: &TaskView) {
+        if view.phase.is_final() {
+            self.clear();
+            return;
+        }
+        if self.phase != Some(view.phase) {
+            self.phase = Some(view.phase);
+            self.bar.reset();
+        }
+        if view.total_bytes > 0 {
+            self.bar.set_length(view.total_bytes);
+            self.bar.set_position(view.done_bytes.min(view.total_bytes));
+            // The template is fixed: it cannot fail.
+            if let Ok(style) = ProgressStyle::with_template("{msg:11} [{bar:24}] {prefix}") {
+                self.bar.set_style(style.progress_chars("=> "));
+            }
+        } else if let Ok(style) = ProgressStyle::with_template("{msg:11} {prefix}") {
+            self.bar.set_style(style);
+        }
+        self.bar.set_message(title(view.phase));
+        self.bar.set_prefix(details(view));
+        self.bar.tick();
+    }
+
+    /// Prints a line above the progress line.
+    pub fn say(&self, text: &str) {
+        self.bar.suspend(|| eprintln!("{text}"));
+    }
+
+    /// Takes the line away.
+    pub fn clear(&mut self) {
+        self.bar.finish_and_clear();
+        self.phase = None;
+    }
+}
+
+impl Default for Line {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+fn title(phase: Phase) -> &'static str {
+    match phase {
+        Phase::Waiting => "Waiting",
+        Phase::Recovering => "Recovering",
+        Phase::Checking => "Checking",
+        Phase::Scanning => "Reading",
+        Phase::Downloading => "Downloading",
+        Phase::Applying => "Applying",
+        Phase::Seeding => "Seeding",
+        Phase::Removing => "Removing",
+        Phase::Paused => "Paused",
+        Phase::Done => "Done",
+        Phase::Failed => "Failed",
+    }
+}
+
+fn details(view: &TaskView) -> String {
+    let mut parts = Vec::new();
+    if view.total_bytes > 0 {
+        parts.push(format!("{} of {}", HumanBytes(view.done_bytes), HumanBytes(view.total_bytes)));
+    }
+    if view.phase == Phase::Downloading {
+        parts.push(format!("{}/s", HumanBytes(view.download_rate)));
+        if let Some(left) = view.time_left {
+            parts.push(format!("{} left", HumanDuration(Duration::from_secs(left.as_secs()))));
+        }
+        let from = [
+            ("network neighbours", view.sources.lan),
+            ("peers", view.sources.all_peers()),
+            ("web", view.sources.web),
+        ];
+        let from: Vec<String> = from
+            .iter()
+            .filter(|(_, bytes)| *bytes > 0)
+            .map(|(name, bytes)| format!("{name} {}", HumanBytes(*bytes)))
+            .collect();
+        if !from.is_empty() {
+            parts.push(from.join(", "));
+        }
+    }
+    if matches!(view.phase, Phase::Downloading | Phase::Seeding) {
+        parts.push(format!("{} connected", view.peers));
+        if view.uploaded_bytes > 0 {
+            parts.push(format!(
+                "sent {} ({}/s)",
+                HumanBytes(view.uploaded_bytes),
+                HumanBytes(view.upload_rate)
+            ));
+        }
+    }
+    parts.join(" · ")
+}
+
+/// The result in words.
+#[must_use]
+pub fn result(outcome: &Outcome) -> String {
+    match outcome {
+        Outcome::Installed(summary) => installed(summary),
+        Outcome::Verified(report) => verified(report),
+        Outcome::Seeded { uploaded_bytes } => format!("Seeding ended; sent {}.", HumanBytes(*uploaded_bytes)),
+        Outcome::Status(report) => status(report),
+        Outcome::Uninstalled(report) => uninstalled(report),
+    }
+}
+
+fn installed(summary: &Summary) -> String {
+    let name = format!("{} {}", summary.game, summary.release);
+    if !summary.changed {
+        return format!("{name} is installed already; nothing to do.");
+    }
+    let mut lines = vec![format!("{name} is ready, after {:.1} s.", summary.elapsed.as_secs_f64())];
+    lines.push(figures(summary));
+    for path in &summary.kept_aside {
+        lines.push(format!("Your own version of a file was kept as {path}."));
+    }
+    lines.join("\n")
+}
+
+fn figures(summary: &Summary) -> String {
+    let from = &summary.sources;
+    format!(
+        "Reused {}, received {} (network neighbours {}, peers {}, web {}; of it {} from the studio), wrote {}.",
+        HumanBytes(from.local),
+        HumanBytes(from.network()),
+        HumanBytes(from.lan),
+        HumanBytes(from.all_peers()),
+        HumanBytes(from.web),
+        HumanBytes(from.origin()),
+        HumanBytes(summary.written_bytes),
+    )
+}
+
+fn verified(report: &VerifyReport) -> String {
+    let name = format!("{} {}", report.game, report.release);
+    let mut lines = Vec::new();
+    if report.wounds.is_empty() {
+        lines.push(format!("{name} is intact: {} checked.", HumanBytes(report.checked_bytes)));
+        return lines.join("\n");
+    }
+    for wound in report.wounds.iter().take(LISTED) {
+        lines.push(format!("{}: {} ({})", wound.kind, wound.path, HumanBytes(wound.bytes)));
+    }
+    if report.wounds.len() > LISTED {
+        lines.push(format!("and {} more", report.wounds.len() - LISTED));
+    }
+    if let Some(repair) = &report.repair {
+        lines.push(format!("{name} is intact again."));
+        lines.push(figures(repair));
+    }
+    lines.join("\n")
+}
+
+fn status(report: &StatusReport) -> String {
+    let mut lines = vec![match &report.release {
+        Some(release) => {
+            format!("{} {release}: {} files, {}.", report.game, report.files, HumanBytes(report.bytes))
+        }
+        None => format!("{}: the install is not finished.", report.game),
+    }];
+    if let Some(pending) = &report.pending {
+        lines.push(format!("On the way to {pending}; run install or update again to go on."));
+    }
+    lines.push(format!("Follows {} of {}.", report.channel, report.repo));
+    lines.push(format!(
+        "Received {} (of it {} from the studio), sent {}.",
+        HumanBytes(report.received.network()),
+        HumanBytes(report.received.origin()),
+        HumanBytes(report.uploaded_bytes)
+    ));
+    lines.join("\n")
+}
+
+fn uninstalled(report: &UninstallReport) -> String {
+    let mut lines = vec![format!("Removed {} files of the game.", report.removed)];
+    if !report.left.is_empty() {
+        lines.push("Left in the folder, because they are yours:".to_owned());
+        lines.extend(report.left.iter().take(LISTED).map(|path| format!("  {path}")));
+        if report.left.len() > LISTED {
+            lines.push(format!("  and {} more", report.left.len() - LISTED));
+        }
+    }
+    lines.join("\n")
+}

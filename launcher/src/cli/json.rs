@@ -1,0 +1,169 @@
+//! `--json`: one object a line on standard output. The fields are a contract with scripts.
+
+use serde_json::{Value, json};
+
+use crate::engine::{Failure, Outcome, StatusReport, Summary, TaskView, UninstallReport, VerifyReport};
+
+/// A line of progress.
+#[must_use]
+pub fn progress(view: &TaskView) -> Value {
+    json!({
+        "event": "progress",
+        "phase": view.phase.word(),
+        "game": view.game,
+        "release": view.release,
+        "done_bytes": view.done_bytes,
+        "total_bytes": view.total_bytes,
+        "download_rate": view.download_rate,
+        "upload_rate": view.upload_rate,
+        "seconds_left": view.time_left.map(|left| left.as_secs()),
+        "peers": view.peers,
+        "bytes_local": view.sources.local,
+        "bytes_lan": view.sources.lan,
+        "bytes_peers": view.sources.all_peers(),
+        "bytes_web": view.sources.web,
+        "bytes_origin": view.sources.origin(),
+        "bytes_uploaded": view.uploaded_bytes,
+    })
+}
+
+/// A line worth knowing.
+#[must_use]
+pub fn note(text: &str) -> Value {
+    json!({ "event": "note", "message": text })
+}
+
+/// The line of a pause.
+#[must_use]
+pub fn paused() -> Value {
+    json!({ "event": "paused", "message": "run the same command again to go on" })
+}
+
+/// The last line after a failure.
+#[must_use]
+pub fn error(failure: &Failure) -> Value {
+    json!({
+        "event": "error",
+        "code": failure.code,
+        "message": failure.message,
+        "advice": failure.advice,
+    })
+}
+
+/// The last line after success.
+#[must_use]
+pub fn done(outcome: &Outcome) -> Value {
+    match outcome {
+        Outcome::Installed(summary) => installed(summary),
+        Outcome::Verified(report) => verified(report),
+        Outcome::Seeded { uploaded_bytes } => json!({ "event": "done", "bytes_uploaded": uploaded_bytes }),
+        Outcome::Status(report) => status(report),
+        Outcome::Uninstalled(report) => uninstalled(report),
+    }
+}
+
+/// The sources of `bytes_peers` include seedboxes, so lan + peers + web is what was delivered;
+/// `bytes_origin` is the studio's part of it: web plus seedboxes.
+fn installed(summary: &Summary) -> Value {
+    json!({
+        "event": "done",
+        "release": summary.release,
+        "seconds": seconds(summary.elapsed),
+        "bytes_local": summary.sources.local,
+        "bytes_lan": summary.sources.lan,
+        "bytes_peers": summary.sources.all_peers(),
+        "bytes_web": summary.sources.web,
+        "bytes_origin": summary.sources.origin(),
+        "bytes_written": summary.written_bytes,
+        "temp_bytes_peak": summary.temp_peak_bytes,
+        "game": summary.game,
+        "changed": summary.changed,
+        "kept_aside": summary.kept_aside,
+    })
+}
+
+fn verified(report: &VerifyReport) -> Value {
+    let wounds: Vec<Value> = report
+        .wounds
+        .iter()
+        .map(|wound| json!({ "path": wound.path, "kind": wound.kind, "bytes": wound.bytes }))
+        .collect();
+    let mut line = json!({
+        "event": "done",
+        "game": report.game,
+        "release": report.release,
+        "seconds": seconds(report.elapsed),
+        "bytes_checked": report.checked_bytes,
+        "wounds": wounds,
+        "intact": report.wounds.is_empty() || report.repair.is_some(),
+    });
+    if let (Some(repair), Value::Object(line)) = (&report.repair, &mut line)
+        && let Value::Object(figures) = installed(repair)
+    {
+        line.extend(figures.into_iter().filter(|(name, _)| name.contains("bytes_") || name == "kept_aside"));
+    }
+    line
+}
+
+fn status(report: &StatusReport) -> Value {
+    json!({
+        "event": "status",
+        "game": report.game,
+        "release": report.release,
+        "pending": report.pending,
+        "repo": report.repo,
+        "channel": report.channel,
+        "files": report.files,
+        "bytes": report.bytes,
+        "bytes_local": report.received.local,
+        "bytes_lan": report.received.lan,
+        "bytes_peers": report.received.all_peers(),
+        "bytes_web": report.received.web,
+        "bytes_origin": report.received.origin(),
+        "bytes_uploaded": report.uploaded_bytes,
+    })
+}
+
+fn uninstalled(report: &UninstallReport) -> Value {
+    json!({
+        "event": "done",
+        "removed": report.removed,
+        "left": report.left,
+        "folder_removed": report.folder_removed,
+    })
+}
+
+/// Milliseconds are as exact as a wall time deserves.
+fn seconds(elapsed: std::time::Duration) -> f64 {
+    elapsed.as_millis() as f64 / 1000.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::SourceBytes;
+
+    #[test]
+    fn the_done_line_has_the_promised_fields() {
+        let summary = Summary {
+            release: "1.0".to_owned(),
+            sources: SourceBytes { local: 1, lan: 2, peers: 3, seedbox: 4, web: 5 },
+            ..Summary::default()
+        };
+        let line = done(&Outcome::Installed(summary));
+        for (name, value) in [
+            ("event", json!("done")),
+            ("release", json!("1.0")),
+            ("seconds", json!(0.0)),
+            ("bytes_local", json!(1)),
+            ("bytes_lan", json!(2)),
+            ("bytes_peers", json!(7)),
+            ("bytes_web", json!(5)),
+            ("bytes_origin", json!(9)),
+            ("bytes_written", json!(0)),
+            ("temp_bytes_peak", json!(0)),
+        ] {
+            assert_eq!(line[name], value, "{name}");
+        }
+    }
+}

@@ -1,0 +1,238 @@
+//! The terminal's view of the engine: arguments in, progress and results out, Ctrl-C pauses.
+
+pub mod args;
+mod human;
+mod json;
+
+use std::io::{BufRead as _, IsTerminal as _, Write as _};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::Parser as _;
+use tokio::sync::mpsc;
+
+use crate::cli::args::{Action, Cli};
+use crate::engine::{
+    Command, Engine, EngineHandle, Event, Failure, Happened, Operation, Outcome, Snapshot, TaskId,
+};
+use crate::error::LaunchError;
+
+/// Exit status after an error.
+const FAILED: u8 = 1;
+/// Exit status of a verification that found damage and was not asked to mend it.
+const DAMAGED: u8 = 3;
+/// Exit status after a pause: what shells report for Ctrl-C.
+const PAUSED: u8 = 130;
+/// The one operation of a command line.
+const TASK: TaskId = TaskId(1);
+
+/// Runs the program: reads the command line, does it, says how it ended.
+#[must_use]
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version go to standard output with status 0, mistakes to standard error with 2.
+            let _ = error.print();
+            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
+        }
+    };
+    init_log();
+    let mut screen = Screen { json: cli.json, line: human::Line::new() };
+    if let Action::Uninstall(args) = &cli.action
+        && !args.yes
+        && !confirmed(&args.at.dir)
+    {
+        let cause = "nothing was removed: say yes, or pass --yes".to_owned();
+        screen.fail(&(&LaunchError::Usage { cause }).into());
+        return ExitCode::from(FAILED);
+    }
+    ExitCode::from(match run(&cli.action, &mut screen) {
+        Ok(status) => status,
+        Err(error) => {
+            screen.fail(&(&error).into());
+            FAILED
+        }
+    })
+}
+
+/// Logs go to standard error when `RUST_LOG` asks for them.
+fn init_log() {
+    let filter = tracing_subscriber::EnvFilter::try_from_default_env()
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("off"));
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // Set already, by a test that drives us: then theirs counts.
+    let _ = log.try_init();
+}
+
+fn confirmed(dir: &std::path::Path) -> bool {
+    if !std::io::stdin().is_terminal() {
+        return false;
+    }
+    eprint!("Remove the game in {}? [y/N] ", dir.display());
+    let _ = std::io::stderr().flush();
+    let mut answer = String::new();
+    std::io::stdin().lock().read_line(&mut answer).is_ok()
+        && matches!(answer.trim().to_lowercase().as_str(), "y" | "yes")
+}
+
+fn run(action: &Action, screen: &mut Screen) -> Result<u8, LaunchError> {
+    let handle = Engine::start(action.options())?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| LaunchError::internal(format!("starting the terminal: {error}")))?;
+    runtime.block_on(drive(handle, action.operation(), screen))
+}
+
+/// Sends the operation, shows what happens, and waits for its end.
+async fn drive(handle: EngineHandle, operation: Operation, screen: &mut Screen) -> Result<u8, LaunchError> {
+    let EngineHandle { commands, mut snapshot, mut events, thread } = handle;
+    let gone = || LaunchError::internal("the engine ended by itself");
+    let start = Command::Start { task: TASK, operation: Box::new(operation) };
+    commands.send(start).await.map_err(|_| gone())?;
+    let mut interrupts = interrupts();
+    let mut pausing = false;
+    let status = loop {
+        tokio::select! {
+            biased;
+            event = events.recv() => {
+                let Event { what, .. } = event.ok_or_else(gone)?;
+                screen.draw(&snapshot.borrow_and_update());
+                if let Some(status) = screen.event(what) {
+                    break status;
+                }
+            }
+            Some(()) = interrupts.recv() => {
+                if pausing {
+                    // Asked twice: do not make them wait. Nothing is lost, the next run recovers.
+                    return Ok(PAUSED);
+                }
+                pausing = true;
+                screen.pausing();
+                let _ = commands.send(Command::Pause { task: TASK }).await;
+            }
+            changed = snapshot.changed() => {
+                changed.map_err(|_| gone())?;
+                screen.draw(&snapshot.borrow_and_update());
+            }
+        }
+    };
+    let _ = commands.send(Command::Shutdown).await;
+    drop(commands);
+    // It ends its connections and tells the tracker; a panic in there was reported by the runtime.
+    let _ = tokio::task::spawn_blocking(move || thread.join()).await;
+    Ok(status)
+}
+
+/// One message per Ctrl-C, or per SIGTERM where there is one.
+fn interrupts() -> mpsc::Receiver<()> {
+    let (to, interrupts) = mpsc::channel(4);
+    tokio::spawn(async move {
+        #[cfg(unix)]
+        let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()).ok();
+        loop {
+            #[cfg(unix)]
+            let terminated = async {
+                match &mut terminate {
+                    Some(signal) => signal.recv().await,
+                    None => std::future::pending().await,
+                }
+            };
+            #[cfg(not(unix))]
+            let terminated = std::future::pending::<Option<()>>();
+            tokio::select! {
+                pressed = tokio::signal::ctrl_c() => if pressed.is_err() { return },
+                _ = terminated => {}
+            }
+            if to.send(()).await.is_err() {
+                return;
+            }
+        }
+    });
+    interrupts
+}
+
+/// Where results and progress go.
+struct Screen {
+    json: bool,
+    line: human::Line,
+}
+
+impl Screen {
+    fn draw(&mut self, snapshot: &Arc<Snapshot>) {
+        let Some(view) = snapshot.task(TASK) else { return };
+        if !self.json {
+            self.line.draw(view);
+        } else if !view.phase.is_final() {
+            self.print(&json::progress(view));
+        }
+    }
+
+    /// Shows an event; the exit status when it was the last one.
+    fn event(&mut self, what: Happened) -> Option<u8> {
+        match what {
+            Happened::Note(text) if self.json => self.print(&json::note(&text)),
+            Happened::Note(text) => self.line.say(&text),
+            Happened::Done { outcome, lingers } => return self.done(&outcome, lingers),
+            Happened::Ended => {
+                self.line.clear();
+                return Some(0);
+            }
+            Happened::Paused => {
+                self.line.clear();
+                if self.json {
+                    self.print(&json::paused());
+                } else {
+                    eprintln!("Paused. Run the same command again to go on from here.");
+                }
+                return Some(PAUSED);
+            }
+            Happened::Failed(error) => {
+                self.fail(&(&*error).into());
+                return Some(FAILED);
+            }
+        }
+        None
+    }
+
+    fn done(&mut self, outcome: &Outcome, lingers: bool) -> Option<u8> {
+        if self.json {
+            self.print(&json::done(outcome));
+        } else {
+            self.line.clear();
+            println!("{}", human::result(outcome));
+        }
+        match outcome {
+            Outcome::Verified(report) if !report.wounds.is_empty() && report.repair.is_none() => {
+                let bytes = report.wounds.iter().map(|wound| wound.bytes).sum();
+                let damaged = LaunchError::Damaged { files: report.wounds.len(), bytes };
+                self.fail(&(&damaged).into());
+                Some(DAMAGED)
+            }
+            _ if lingers => None,
+            _ => Some(0),
+        }
+    }
+
+    fn pausing(&mut self) {
+        if !self.json {
+            self.line.say("Stopping; press Ctrl-C again to stop at once.");
+        }
+    }
+
+    fn fail(&mut self, failure: &Failure) {
+        if self.json {
+            self.print(&json::error(failure));
+        } else {
+            self.line.clear();
+            eprintln!("{}: {}", failure.code, failure.message);
+            eprintln!("{}", failure.advice);
+        }
+    }
+
+    fn print(&self, line: &serde_json::Value) {
+        // Nobody reads any more: the work goes on all the same.
+        let _ = writeln!(std::io::stdout().lock(), "{line}");
+    }
+}

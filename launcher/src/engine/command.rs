@@ -1,0 +1,153 @@
+//! What a window, the command line or a test may ask of the engine.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// Names one running operation. The asker chooses it; it must not be in use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TaskId(pub u64);
+
+/// What the engine is told.
+#[derive(Debug, Clone)]
+pub enum Command {
+    /// Begin an operation. Its end is told by one `Done`, `Failed` or `Paused` event.
+    Start {
+        /// The name the asker gives it.
+        task: TaskId,
+        /// What to do.
+        operation: Box<Operation>,
+    },
+    /// Stop an operation at the next safe point and keep what is done: starting it again goes on from there.
+    /// Ends seeding and lingering too.
+    Pause {
+        /// Which one.
+        task: TaskId,
+    },
+    /// Pause everything and end the engine.
+    Shutdown,
+}
+
+/// One piece of work on one install folder.
+#[derive(Debug, Clone)]
+pub enum Operation {
+    /// Put a game into a folder, or go on with an install that was stopped.
+    Install(Install),
+    /// Bring an installed game to its channel's newest release.
+    Update(Update),
+    /// Compare every byte with the release's hashes, and mend it when asked.
+    Verify(Verify),
+    /// Offer the installed game to other players until paused.
+    Seed(Seed),
+    /// Say what is installed and in which state.
+    Status {
+        /// The install folder.
+        dir: PathBuf,
+    },
+    /// Remove the game's files, and none that are not the game's.
+    Uninstall {
+        /// The install folder.
+        dir: PathBuf,
+    },
+}
+
+impl Operation {
+    /// The install folder it works on.
+    #[must_use]
+    pub fn dir(&self) -> &Path {
+        match self {
+            Self::Install(install) => &install.dir,
+            Self::Update(update) => &update.dir,
+            Self::Verify(verify) => &verify.dir,
+            Self::Seed(seed) => &seed.dir,
+            Self::Status { dir } | Self::Uninstall { dir } => dir,
+        }
+    }
+}
+
+/// See [`Operation::Install`].
+#[derive(Debug, Clone)]
+pub struct Install {
+    /// The repository's public folder, as an http or https address.
+    pub repo: String,
+    /// The root.json the player was given; pinned in the install from then on.
+    pub trust_root: PathBuf,
+    /// The game's id in the repository.
+    pub game: String,
+    /// The install folder; created when it is not there.
+    pub dir: PathBuf,
+    /// Which release.
+    pub select: Select,
+    /// Check and keep files that are in the folder already.
+    pub adopt: bool,
+    /// Where bytes may come from.
+    pub sources: Sources,
+    /// Whether to seed afterwards.
+    pub linger: Linger,
+}
+
+/// See [`Operation::Update`].
+#[derive(Debug, Clone)]
+pub struct Update {
+    /// The install folder.
+    pub dir: PathBuf,
+    /// Where bytes may come from.
+    pub sources: Sources,
+    /// Whether to seed afterwards.
+    pub linger: Linger,
+}
+
+/// See [`Operation::Verify`].
+#[derive(Debug, Clone)]
+pub struct Verify {
+    /// The install folder.
+    pub dir: PathBuf,
+    /// Fetch what is damaged, block by block.
+    pub repair: bool,
+    /// Where bytes may come from.
+    pub sources: Sources,
+}
+
+/// See [`Operation::Seed`].
+#[derive(Debug, Clone)]
+pub struct Seed {
+    /// The install folder.
+    pub dir: PathBuf,
+}
+
+/// Which release to install.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Select {
+    /// The one this channel points at, now and at later updates.
+    Channel(String),
+    /// This one; later updates follow the default channel.
+    Release(String),
+}
+
+/// The channel of a game when nothing else is said.
+pub const DEFAULT_CHANNEL: &str = "stable";
+
+/// Where bytes may come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sources {
+    /// The swarm.
+    pub peers: bool,
+    /// Web seeds.
+    pub web: bool,
+}
+
+impl Default for Sources {
+    fn default() -> Self {
+        Self { peers: true, web: true }
+    }
+}
+
+/// Seeding after an install or update has ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Linger {
+    /// Stop at once.
+    No,
+    /// Go on for this long.
+    For(Duration),
+    /// Go on until paused.
+    UntilPaused,
+}

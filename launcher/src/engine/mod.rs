@@ -1,0 +1,27 @@
+//! The engine: commands in, events and snapshots out, on a runtime and thread of its own.
+//!
+//! It knows neither terminal nor window. The command line and the window send the same [`Command`]s and read
+//! the same [`Snapshot`]. A module imports only modules above it in this list.
+
+pub mod command;
+pub mod snapshot;
+mod board;
+pub mod http;
+mod folder;
+mod ledger;
+mod options;
+mod context;
+mod operations;
+mod runtime;
+
+pub use board::Wake;
+pub use command::{
+    Command, DEFAULT_CHANNEL, Install, Linger, Operation, Seed, Select, Sources, TaskId, Update, Verify,
+};
+pub use folder::HIDDEN;
+pub use options::Options;
+pub use runtime::{Engine, EngineHandle};
+pub use snapshot::{
+    Event, Failure, Happened, Outcome, Phase, Snapshot, SourceBytes, StatusReport, Summary, TaskView,
+    UninstallReport, VerifyReport, WoundView,
+};

@@ -1,0 +1,44 @@
+//! What an engine is started with.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use crate::engine::board::Wake;
+
+/// What an engine is started with.
+#[derive(Clone)]
+pub struct Options {
+    /// Where peers may reach us; none to only reach out.
+    pub listen: Option<SocketAddr>,
+    /// Bytes per second sent to peers, over all operations; none for no limit.
+    pub upload_limit: Option<u64>,
+    /// Bytes per second received, over all operations; none for no limit.
+    pub download_limit: Option<u64>,
+    /// How long to wait for any source before giving up.
+    pub patience: Duration,
+    /// Called after each published snapshot.
+    pub wake: Option<Wake>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            listen: None,
+            upload_limit: None,
+            download_limit: None,
+            patience: Duration::from_secs(180),
+            wake: None,
+        }
+    }
+}
+
+impl std::fmt::Debug for Options {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Options")
+            .field("listen", &self.listen)
+            .field("upload_limit", &self.upload_limit)
+            .field("download_limit", &self.download_limit)
+            .field("patience", &self.patience)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,305 @@
+//! What the engine tells: a [`Snapshot`] of everything for drawing, and [`Event`]s that must not be lost.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::engine::command::TaskId;
+use crate::error::LaunchError;
+
+/// Everything a window or a progress line needs, consistent in itself. Published at most five times a second
+/// and at each change of phase.
+#[derive(Debug, Clone, Default)]
+pub struct Snapshot {
+    /// Running and ended operations, oldest first.
+    pub tasks: Vec<TaskView>,
+}
+
+impl Snapshot {
+    /// The view of one operation.
+    #[must_use]
+    pub fn task(&self, id: TaskId) -> Option<&TaskView> {
+        self.tasks.iter().find(|view| view.task == id)
+    }
+}
+
+/// Where an operation stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Phase {
+    /// Accepted, not begun.
+    #[default]
+    Waiting,
+    /// Finishing or undoing what an earlier run left open.
+    Recovering,
+    /// Asking the repository what is newest, and checking its signatures.
+    Checking,
+    /// Reading what is on the disk.
+    Scanning,
+    /// Fetching what is missing.
+    Downloading,
+    /// Putting the files in their places.
+    Applying,
+    /// Offering the game to others.
+    Seeding,
+    /// Removing the game's files.
+    Removing,
+    /// Stopped when asked; can go on.
+    Paused,
+    /// Ended well.
+    Done,
+    /// Ended with an error.
+    Failed,
+}
+
+impl Phase {
+    /// One lower-case word for `--json`.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Waiting => "waiting",
+            Self::Recovering => "recovering",
+            Self::Checking => "checking",
+            Self::Scanning => "scanning",
+            Self::Downloading => "downloading",
+            Self::Applying => "applying",
+            Self::Seeding => "seeding",
+            Self::Removing => "removing",
+            Self::Paused => "paused",
+            Self::Done => "done",
+            Self::Failed => "failed",
+        }
+    }
+
+    /// Whether the operation has come to an end.
+    #[must_use]
+    pub fn is_final(self) -> bool {
+        matches!(self, Self::Paused | Self::Done | Self::Failed)
+    }
+}
+
+/// Verified payload bytes by where they came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct SourceBytes {
+    /// Found on this disk: in the install, or staged by an earlier run.
+    pub local: u64,
+    /// From players in the same network.
+    pub lan: u64,
+    /// From other players elsewhere.
+    pub peers: u64,
+    /// From seedboxes, as peers.
+    pub seedbox: u64,
+    /// From web seeds.
+    pub web: u64,
+}
+
+impl SourceBytes {
+    /// Bytes that the network brought.
+    #[must_use]
+    pub fn network(&self) -> u64 {
+        self.lan + self.peers + self.seedbox + self.web
+    }
+
+    /// Bytes the studio's own machines sent: web seeds, and seedboxes as peers.
+    #[must_use]
+    pub fn origin(&self) -> u64 {
+        self.web + self.seedbox
+    }
+
+    /// Every peer outside the own network, seedboxes included.
+    #[must_use]
+    pub fn all_peers(&self) -> u64 {
+        self.peers + self.seedbox
+    }
+
+    /// The sum of two counts.
+    #[must_use]
+    pub fn plus(&self, other: &Self) -> Self {
+        Self {
+            local: self.local + other.local,
+            lan: self.lan + other.lan,
+            peers: self.peers + other.peers,
+            seedbox: self.seedbox + other.seedbox,
+            web: self.web + other.web,
+        }
+    }
+}
+
+/// One operation as a player sees it.
+#[derive(Debug, Clone)]
+pub struct TaskView {
+    /// Its name.
+    pub task: TaskId,
+    /// The install folder.
+    pub dir: PathBuf,
+    /// The game's id, once known.
+    pub game: Option<String>,
+    /// The release it works towards, once known.
+    pub release: Option<String>,
+    /// Where it stands.
+    pub phase: Phase,
+    /// Bytes of this phase that are done.
+    pub done_bytes: u64,
+    /// Bytes of this phase in all; 0 while unknown.
+    pub total_bytes: u64,
+    /// Bytes by source, of the whole operation.
+    pub sources: SourceBytes,
+    /// Payload bytes sent to others.
+    pub uploaded_bytes: u64,
+    /// Network payload bytes per second, smoothed over some seconds.
+    pub download_rate: u64,
+    /// Payload bytes per second to others, smoothed.
+    pub upload_rate: u64,
+    /// Time left of this phase, when it can be told.
+    pub time_left: Option<Duration>,
+    /// Connected peers.
+    pub peers: usize,
+    /// The failure, when `phase` is `Failed`.
+    pub failure: Option<Failure>,
+}
+
+/// An error in the words of the window: cause, advice, code.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    /// The stable code.
+    pub code: &'static str,
+    /// What happened.
+    pub message: String,
+    /// What to do.
+    pub advice: &'static str,
+}
+
+impl From<&LaunchError> for Failure {
+    fn from(error: &LaunchError) -> Self {
+        Self { code: error.code(), message: error.to_string(), advice: error.advice() }
+    }
+}
+
+/// Something that must not be lost, told once and in order.
+#[derive(Debug, Clone)]
+pub struct Event {
+    /// Which operation it belongs to.
+    pub task: TaskId,
+    /// What happened.
+    pub what: Happened,
+}
+
+/// See [`Event`].
+#[derive(Debug, Clone)]
+pub enum Happened {
+    /// Worth a line in the log or a note in the window; nothing to do.
+    Note(String),
+    /// The operation's result is there.
+    Done {
+        /// The result.
+        outcome: Box<Outcome>,
+        /// It goes on seeding; `Ended` follows.
+        lingers: bool,
+    },
+    /// Seeding or lingering after `Done` has come to its end.
+    Ended,
+    /// Stopped by a pause before it was done.
+    Paused,
+    /// Failed; nothing half written is visible.
+    Failed(Arc<LaunchError>),
+}
+
+/// What an operation achieved.
+#[derive(Debug, Clone)]
+pub enum Outcome {
+    /// Installed or updated, or there was nothing to do.
+    Installed(Summary),
+    /// Verified, and mended when asked.
+    Verified(VerifyReport),
+    /// Seeding was ended.
+    Seeded {
+        /// Payload bytes sent to others.
+        uploaded_bytes: u64,
+    },
+    /// What is installed.
+    Status(StatusReport),
+    /// Removed.
+    Uninstalled(UninstallReport),
+}
+
+/// The figures of an install, update or repair.
+#[derive(Debug, Clone, Default)]
+pub struct Summary {
+    /// The game's id.
+    pub game: String,
+    /// The release now in the folder.
+    pub release: String,
+    /// False when the folder held that release already.
+    pub changed: bool,
+    /// Wall time of the whole operation.
+    pub elapsed: Duration,
+    /// Bytes by source.
+    pub sources: SourceBytes,
+    /// Bytes written to the disk: staging, copies and journal.
+    pub written_bytes: u64,
+    /// The most space that was used beyond what the install needs.
+    pub temp_peak_bytes: u64,
+    /// Files of the player's that stood where the release has one: kept, under these names.
+    pub kept_aside: Vec<String>,
+}
+
+/// What a verification found, and what a repair did.
+#[derive(Debug, Clone, Default)]
+pub struct VerifyReport {
+    /// The game's id.
+    pub game: String,
+    /// The installed release.
+    pub release: String,
+    /// Bytes read and compared.
+    pub checked_bytes: u64,
+    /// What was damaged.
+    pub wounds: Vec<WoundView>,
+    /// Present when a repair was asked for.
+    pub repair: Option<Summary>,
+    /// Wall time.
+    pub elapsed: Duration,
+}
+
+/// One damaged file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WoundView {
+    /// Path in the install.
+    pub path: String,
+    /// In a word: missing, damaged, wrong size, …
+    pub kind: String,
+    /// Bytes that do not fit.
+    pub bytes: u64,
+}
+
+/// What `status` says.
+#[derive(Debug, Clone, Default)]
+pub struct StatusReport {
+    /// The game's id.
+    pub game: String,
+    /// The release in the folder; none while the first install is not finished.
+    pub release: Option<String>,
+    /// The release an unfinished install or update works towards.
+    pub pending: Option<String>,
+    /// Where updates come from.
+    pub repo: String,
+    /// The channel that updates follow.
+    pub channel: String,
+    /// Files of the release.
+    pub files: usize,
+    /// Their bytes.
+    pub bytes: u64,
+    /// The seed ledger's sums: received by source.
+    pub received: SourceBytes,
+    /// The seed ledger's sum: sent to others.
+    pub uploaded_bytes: u64,
+}
+
+/// What `uninstall` did.
+#[derive(Debug, Clone, Default)]
+pub struct UninstallReport {
+    /// Files removed.
+    pub removed: usize,
+    /// Paths that are not the game's, or that the player changed: still there.
+    pub left: Vec<String>,
+    /// Whether the folder itself is gone.
+    pub folder_removed: bool,
+}
