@@ -6,6 +6,8 @@ use std::time::Duration;
 
 /// The unit of transfer and of BEP 52's merkle leaves, in bytes.
 pub const BLOCK_LEN: u32 = 16 * 1024;
+/// The longest block a peer may request of us, in bytes. We request at most [`BLOCK_LEN`].
+pub const MAX_REQUEST_LEN: u32 = 128 * 1024;
 
 /// A moment, in microseconds since an epoch of the caller's own choice (the driver's start, the simulator's zero).
 /// Arithmetic saturates: a moment beyond the end of time is the end of time.

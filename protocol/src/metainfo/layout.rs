@@ -6,7 +6,7 @@
 //! `piece * blocks_per_piece + offset / 16 KiB`.
 
 use super::MetainfoError;
-use crate::units::{BLOCK_LEN, BlockRef, FileIndex, PieceIndex, Root};
+use crate::units::{BLOCK_LEN, BlockRef, FileIndex, MAX_REQUEST_LEN, PieceIndex, Root};
 use std::ops::Range;
 
 /// The most blocks a torrent may have: 4 TiB of data. A torrent's own word decides how large bitmaps get, so it
@@ -307,8 +307,7 @@ impl Layout {
     #[must_use]
     pub fn is_valid_request(&self, block: BlockRef) -> bool {
         let end = u64::from(block.offset) + u64::from(block.len);
-        (1..=crate::wire::MAX_REQUEST_LEN).contains(&block.len)
-            && end <= u64::from(self.piece_wire_len(block.piece))
+        (1..=MAX_REQUEST_LEN).contains(&block.len) && end <= u64::from(self.piece_wire_len(block.piece))
     }
 }
 

@@ -5,8 +5,6 @@ use super::{HashRange, Message, WireError};
 use crate::units::{BLOCK_LEN, BlockRef, PieceIndex, Root};
 use bytes::{Buf, BufMut, BytesMut};
 
-/// The longest block a peer may request of us, in bytes. (We request at most [`BLOCK_LEN`].)
-pub const MAX_REQUEST_LEN: u32 = 128 * 1024;
 /// The longest extension message (BEP 10) that is read, in bytes: room for a metadata piece or a large PEX message.
 pub const MAX_EXTENDED_LEN: u32 = 64 * 1024;
 /// The most hashes in one `hashes` message: 512 of the base layer and a proof of up to 32 layers.

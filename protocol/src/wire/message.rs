@@ -1,5 +1,6 @@
 //! The messages between peers as values.
 
+use crate::merkle::HashRange;
 use crate::units::{BlockRef, PieceIndex, Root};
 use bytes::Bytes;
 
@@ -68,19 +69,4 @@ pub enum Message {
         /// Its number.
         id: u8,
     },
-}
-
-/// Which hashes of a file's tree are asked for (BEP 52 `hash request`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct HashRange {
-    /// The file, by its `pieces root`.
-    pub root: Root,
-    /// The layer, counted from the leaves (0).
-    pub base_layer: u32,
-    /// The first hash, counted from the layer's start; a multiple of `length`.
-    pub index: u32,
-    /// How many hashes: a power of two, from 2 to 512.
-    pub length: u32,
-    /// How many layers above the base layer the proof is to reach.
-    pub proof_layers: u32,
 }

@@ -4,11 +4,10 @@ mod codec;
 mod handshake;
 mod message;
 
-pub use codec::{
-    Decoder, MAX_EXTENDED_LEN, MAX_HASHES, MAX_REQUEST_LEN, MAX_UNKNOWN_BITFIELD_LEN, encode, piece_header,
-};
+pub use crate::merkle::HashRange;
+pub use codec::{Decoder, MAX_EXTENDED_LEN, MAX_HASHES, MAX_UNKNOWN_BITFIELD_LEN, encode, piece_header};
 pub use handshake::{HANDSHAKE_LEN, Handshake, Reserved};
-pub use message::{HashRange, Message};
+pub use message::Message;
 
 /// How a peer broke the protocol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

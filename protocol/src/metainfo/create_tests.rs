@@ -1,0 +1,1 @@
+//! Torrents of the builder, read again.
