@@ -26,6 +26,12 @@ struct Args {
     /// Where the torrent is written.
     #[arg(long)]
     out: Option<PathBuf>,
+    /// A tracker to name in it.
+    #[arg(long)]
+    announce: Vec<String>,
+    /// A web seed to name in it.
+    #[arg(long)]
+    web_seed: Vec<String>,
     /// A file or a folder.
     path: PathBuf,
 }
@@ -47,6 +53,8 @@ fn main() -> anyhow::Result<()> {
         let root = args.path.parent().unwrap_or(Path::new("")).to_owned();
         (TorrentBuilder::single_file(name, mode, args.piece_len, file), root)
     };
+    let builder = builder.announce(args.announce.iter().map(|url| vec![url.clone()]).collect());
+    let builder = builder.url_list(args.web_seed.clone());
     let built = builder.clone().pieces_v1(pieces(&builder, &root)?).build()?;
     if let Some(out) = &args.out {
         write(out, &built.bytes)?;
