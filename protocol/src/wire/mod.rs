@@ -1,6 +1,8 @@
 //! What peers say to each other, as values and as bytes (BEP 3, 6, 10, 52).
 
 mod codec;
+pub mod compact;
+pub mod ext;
 mod handshake;
 mod message;
 
