@@ -1,0 +1,320 @@
+//! What studios do every week: releases, channels, floors, rollbacks; and looking at what is there.
+
+use super::change::Change;
+use super::load::OfflineKeys;
+use super::{PublishError, Repository, State};
+use crate::release::{
+    ChannelDoc, ChannelName, FloorDoc, GameId, MAX_DOC_BYTES, MAX_FRAME_BYTES, ReleaseManifest, RollbackDoc,
+    Version, channel_target, floor_target, manifest_target, rollback_target,
+};
+use crate::trust::files;
+use crate::trust::model::{Hashes, channels_role, consistent_path, game_of_role, release_role};
+use crate::trust::time::UnixTime;
+
+/// A release as the repository lists it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReleaseInfo {
+    /// Its version.
+    pub version: Version,
+    /// Its place in the order of releases.
+    pub sequence: u64,
+    /// Its target path.
+    pub target: String,
+    /// SHA-256 of its manifest, in hex.
+    pub sha256: String,
+    /// Length of its manifest in bytes.
+    pub manifest_len: u64,
+}
+
+impl Repository {
+    /// Signs a release. Publishing the very same manifest again does nothing.
+    ///
+    /// # Errors
+    /// [`PublishError::ReleaseExists`], [`PublishError::Sequence`], [`PublishError::NoGame`],
+    /// [`PublishError::MissingKey`], and those of [`Repository::open`].
+    pub fn add_release(
+        &mut self,
+        offline: &mut OfflineKeys,
+        manifest: &ReleaseManifest,
+        now: UnixTime,
+    ) -> Result<ReleaseInfo, PublishError> {
+        let bytes = manifest.encode()?;
+        let (game, version) = (&manifest.game, &manifest.version);
+        let mut change = self.change(Some(offline), now)?;
+        let releases = change.state.releases(game)?;
+        let sha256 = Hashes::of(&bytes).sha256;
+        if let Some(there) = releases.iter().find(|release| release.version == *version) {
+            if there.sha256 == sha256 {
+                return Ok(there.clone());
+            }
+            return Err(PublishError::ReleaseExists { game: game.to_string(), version: version.to_string() });
+        }
+        let highest = releases.iter().map(|release| release.sequence).max().unwrap_or(0);
+        if manifest.sequence <= highest {
+            return Err(PublishError::Sequence { given: manifest.sequence, highest });
+        }
+        let target = manifest_target(game, version);
+        let manifest_len = bytes.len() as u64;
+        change.put_target(&release_role(game), &target, bytes, Some(manifest.sequence))?;
+        let versions = change.commit()?;
+        let disk = self.disk.clone();
+        offline.save_signed(&disk, versions);
+        Ok(ReleaseInfo {
+            version: version.clone(),
+            sequence: manifest.sequence,
+            target,
+            sha256,
+            manifest_len,
+        })
+    }
+
+    /// Points a channel at a release, with the online key. Refused when launchers would refuse it.
+    ///
+    /// # Errors
+    /// [`PublishError::Refused`], [`PublishError::NoRelease`], and those of [`Repository::open`].
+    pub fn set_channel(&mut self, doc: &ChannelDoc, now: UnixTime) -> Result<(), PublishError> {
+        self.reload()?;
+        self.check_channel(doc)?;
+        let bytes = doc.encode()?;
+        let mut change: Change<'_> = self.change(None, now)?;
+        let target = channel_target(&doc.game, &doc.channel);
+        change.put_target(&channels_role(&doc.game), &target, bytes, Some(doc.sequence))?;
+        change.renew_online();
+        change.commit().map(drop)
+    }
+
+    fn check_channel(&self, doc: &ChannelDoc) -> Result<(), PublishError> {
+        let manifest = self.manifest(&doc.game, &doc.release)?;
+        let refused = |why: String| Err(PublishError::Refused(why));
+        if manifest.sequence != doc.sequence {
+            return refused(format!(
+                "{} has sequence {}, not {}",
+                doc.release, manifest.sequence, doc.sequence
+            ));
+        }
+        if !manifest.allows(&doc.channel) {
+            return refused(format!("{} was not signed for channel {}", doc.release, doc.channel));
+        }
+        if let Some(floor) = self.floor(&doc.game, &doc.channel)?
+            && doc.sequence < floor.sequence
+        {
+            return refused(format!(
+                "sequence {} is below the signed floor {}",
+                doc.sequence, floor.sequence
+            ));
+        }
+        let current = self.channel(&doc.game, &doc.channel)?.map_or(0, |current| current.sequence);
+        if doc.sequence < current {
+            let statement = self.rollback_statement(&doc.game, &doc.channel)?;
+            if !statement.is_some_and(|statement| statement.permits(current, doc.sequence)) {
+                return refused(format!(
+                    "going back from sequence {current} to {} needs a rollback statement",
+                    doc.sequence
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// Signs the lowest sequence a channel may point at.
+    ///
+    /// # Errors
+    /// [`PublishError::Refused`] when the floor would fall, and those of [`Repository::add_release`].
+    pub fn set_floor(
+        &mut self,
+        offline: &mut OfflineKeys,
+        doc: &FloorDoc,
+        now: UnixTime,
+    ) -> Result<(), PublishError> {
+        self.reload()?;
+        if let Some(floor) = self.floor(&doc.game, &doc.channel)?
+            && doc.sequence < floor.sequence
+        {
+            return Err(PublishError::Refused(format!("the floor is at {} already", floor.sequence)));
+        }
+        let target = floor_target(&doc.game, &doc.channel);
+        self.sign_statement(offline, &doc.game, &target, doc.encode()?, now)
+    }
+
+    /// Signs that installs may go back. The channel is moved by [`Repository::set_channel`] afterwards.
+    ///
+    /// # Errors
+    /// [`PublishError::NoRelease`], [`PublishError::Refused`] below the floor, and those of
+    /// [`Repository::add_release`].
+    pub fn set_rollback(
+        &mut self,
+        offline: &mut OfflineKeys,
+        doc: &RollbackDoc,
+        now: UnixTime,
+    ) -> Result<(), PublishError> {
+        self.reload()?;
+        let manifest = self.manifest(&doc.game, &doc.release)?;
+        if manifest.sequence != doc.to {
+            return Err(PublishError::Refused(format!("{} has sequence {}", doc.release, manifest.sequence)));
+        }
+        if let Some(floor) = self.floor(&doc.game, &doc.channel)?
+            && doc.to < floor.sequence
+        {
+            return Err(PublishError::Refused(format!("the signed floor is {}", floor.sequence)));
+        }
+        let target = rollback_target(&doc.game, &doc.channel);
+        self.sign_statement(offline, &doc.game, &target, doc.encode()?, now)
+    }
+
+    fn sign_statement(
+        &mut self,
+        offline: &mut OfflineKeys,
+        game: &GameId,
+        target: &str,
+        bytes: Vec<u8>,
+        now: UnixTime,
+    ) -> Result<(), PublishError> {
+        let mut change = self.change(Some(offline), now)?;
+        change.put_target(&release_role(game), target, bytes, None)?;
+        let versions = change.commit()?;
+        let disk = self.disk.clone();
+        offline.save_signed(&disk, versions);
+        Ok(())
+    }
+
+    /// Signs the timestamp again, and what else online is past half its time. Daily.
+    ///
+    /// # Errors
+    /// [`PublishError::MissingKey`], [`PublishError::Busy`], and those of [`Repository::open`].
+    pub fn refresh(&mut self, now: UnixTime) -> Result<(), PublishError> {
+        let mut change = self.change(None, now)?;
+        change.renew_online();
+        change.commit().map(drop)
+    }
+
+    /// Reads what other programs wrote since.
+    ///
+    /// # Errors
+    /// Those of [`Repository::open`].
+    pub fn reload(&mut self) -> Result<(), PublishError> {
+        self.state = super::load::load_state(&self.paths, None)?;
+        Ok(())
+    }
+
+    /// When the timestamp expires: until then launchers take updates.
+    pub fn expires(&self) -> UnixTime {
+        self.state.timestamp.expires
+    }
+
+    /// The games, in order.
+    pub fn games(&self) -> Vec<GameId> {
+        self.state.delegated.keys().filter_map(|role| game_of_role(role)).collect()
+    }
+
+    /// The releases of a game, lowest sequence first.
+    ///
+    /// # Errors
+    /// [`PublishError::NoGame`].
+    pub fn releases(&self, game: &GameId) -> Result<Vec<ReleaseInfo>, PublishError> {
+        self.state.releases(game)
+    }
+
+    /// The sequence for the next release of a game; 1 for a game that is not there yet.
+    pub fn next_sequence(&self, game: &GameId) -> u64 {
+        let releases = self.state.releases(game).unwrap_or_default();
+        releases.last().map_or(1, |last| last.sequence.saturating_add(1))
+    }
+
+    /// A release's manifest, verified.
+    ///
+    /// # Errors
+    /// [`PublishError::NoRelease`], [`PublishError::Damaged`].
+    pub fn manifest(&self, game: &GameId, version: &Version) -> Result<ReleaseManifest, PublishError> {
+        let target = manifest_target(game, version);
+        let bytes = self.target(&release_role(game), &target, MAX_FRAME_BYTES as u64)?;
+        let no_release = || PublishError::NoRelease { game: game.to_string(), version: version.to_string() };
+        Ok(ReleaseManifest::decode(&bytes.ok_or_else(no_release)?)?)
+    }
+
+    /// The channels of a game, in order.
+    ///
+    /// # Errors
+    /// [`PublishError::NoGame`].
+    pub fn channels(&self, game: &GameId) -> Result<Vec<ChannelName>, PublishError> {
+        let targets = self.state.role(&channels_role(game), game)?;
+        let prefix = format!("games/{game}/channels/");
+        let names =
+            targets.targets.keys().filter_map(|path| path.strip_prefix(&prefix)?.strip_suffix(".json"));
+        Ok(names.filter_map(|name| ChannelName::parse(name).ok()).collect())
+    }
+
+    /// Where a channel points.
+    ///
+    /// # Errors
+    /// [`PublishError::NoGame`], [`PublishError::Damaged`].
+    pub fn channel(&self, game: &GameId, channel: &ChannelName) -> Result<Option<ChannelDoc>, PublishError> {
+        let bytes = self.target(&channels_role(game), &channel_target(game, channel), MAX_DOC_BYTES)?;
+        Ok(bytes.map(|bytes| ChannelDoc::decode(&bytes)).transpose()?)
+    }
+
+    /// The signed floor of a channel.
+    ///
+    /// # Errors
+    /// As [`Repository::channel`].
+    pub fn floor(&self, game: &GameId, channel: &ChannelName) -> Result<Option<FloorDoc>, PublishError> {
+        let bytes = self.target(&release_role(game), &floor_target(game, channel), MAX_DOC_BYTES)?;
+        Ok(bytes.map(|bytes| FloorDoc::decode(&bytes)).transpose()?)
+    }
+
+    /// The rollback statement of a channel.
+    ///
+    /// # Errors
+    /// As [`Repository::channel`].
+    pub fn rollback_statement(
+        &self,
+        game: &GameId,
+        channel: &ChannelName,
+    ) -> Result<Option<RollbackDoc>, PublishError> {
+        let bytes = self.target(&release_role(game), &rollback_target(game, channel), MAX_DOC_BYTES)?;
+        Ok(bytes.map(|bytes| RollbackDoc::decode(&bytes)).transpose()?)
+    }
+
+    /// A target's bytes, checked against the signed length and hash.
+    fn target(&self, role: &str, target: &str, limit: u64) -> Result<Option<Vec<u8>>, PublishError> {
+        let game = role.rsplit_once('.').map_or(role, |(game, _)| game);
+        let Some(targets) = self.state.delegated.get(role) else {
+            return Err(PublishError::NoGame(game.to_owned()));
+        };
+        let Some(info) = targets.targets.get(target) else { return Ok(None) };
+        let file = consistent_path(target, &info.hashes.sha256);
+        let path = self.paths.target(&file);
+        let bytes = files::read(&path, limit.min(info.length.saturating_add(1)))
+            .map_err(|error| super::load::damaged(&file, &error.to_string()))?;
+        if bytes.len() as u64 != info.length || Hashes::of(&bytes) != info.hashes {
+            return Err(super::load::damaged(&file, "its content does not match its signed hash"));
+        }
+        Ok(Some(bytes))
+    }
+}
+
+impl State {
+    fn role(&self, role: &str, game: &GameId) -> Result<&super::Targets, PublishError> {
+        self.delegated.get(role).ok_or_else(|| PublishError::NoGame(game.to_string()))
+    }
+
+    fn releases(&self, game: &GameId) -> Result<Vec<ReleaseInfo>, PublishError> {
+        let targets = self.role(&release_role(game), game)?;
+        let prefix = format!("games/{game}/releases/");
+        let mut releases: Vec<ReleaseInfo> = targets
+            .targets
+            .iter()
+            .filter_map(|(target, info)| {
+                let version = target.strip_prefix(&prefix)?.strip_suffix(".manifest")?;
+                Some(ReleaseInfo {
+                    version: Version::parse(version).ok()?,
+                    sequence: info.custom.as_ref()?.sequence,
+                    target: target.clone(),
+                    sha256: info.hashes.sha256.clone(),
+                    manifest_len: info.length,
+                })
+            })
+            .collect();
+        releases.sort_by_key(|release| release.sequence);
+        Ok(releases)
+    }
+}
