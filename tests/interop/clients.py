@@ -98,8 +98,10 @@ class Libtorrent(Client):
     def leech(self, torrent, folder, peers=()):
         self.add(torrent, folder, False)
         for address, port in peers:
-            # 0x8 and so on are what the client sets by itself; the last bit chooses the hash.
-            self.handle.connect_peer((address, port), 0, self.V2_PEER if self.by == "v2" else 0)
+            self.connect(address, port)
+
+    def connect(self, address, port):
+        self.handle.connect_peer((address, port), 0, self.V2_PEER if self.by == "v2" else 0)
 
     def done(self):
         for alert in self.session.pop_alerts():
