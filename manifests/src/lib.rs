@@ -4,7 +4,9 @@
 
 pub mod path;
 pub mod release;
+pub mod hash;
 pub mod trust;
+pub mod folder;
 pub mod plan;
 pub mod apply;
 pub mod verify;

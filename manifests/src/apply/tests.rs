@@ -1,0 +1,4 @@
+//! Whole updates on a real folder, undisturbed: the world the other tests share.
+
+mod scenarios;
+mod world;

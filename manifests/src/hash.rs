@@ -1,0 +1,259 @@
+//! The file's hash tree (BEP 52, "pieces root"), as far as plan, apply and verify need it.
+//!
+//! Leaves are the SHA-256 of 16 KiB blocks, the last one of what is left; missing leaves up to the next power of two are
+//! 32 zero bytes. The protocol crate has a tree of its own with proofs; neither may import the other.
+
+use sha2::{Digest, Sha256};
+
+use crate::release::FileIdentity;
+
+/// Bytes under one leaf.
+pub const BLOCK_LEN: u64 = 16 * 1024;
+const BLOCK_BYTES: usize = 16 * 1024;
+
+/// A leaf or node of the tree.
+pub type Hash = [u8; 32];
+
+/// Number of leaves of a file of `len` bytes.
+pub fn leaf_count(len: u64) -> u64 {
+    len.div_ceil(BLOCK_LEN)
+}
+
+/// The bytes of one block in a file of `len` bytes.
+pub fn block_range(block: u64, len: u64) -> std::ops::Range<u64> {
+    let start = block.saturating_mul(BLOCK_LEN).min(len);
+    start..start.saturating_add(BLOCK_LEN).min(len)
+}
+
+/// The leaf of one block of at most 16 KiB.
+pub fn leaf(block: &[u8]) -> Hash {
+    Sha256::digest(block).into()
+}
+
+/// The root over `leaves`; all zero for an empty file.
+pub fn root_of_leaves(leaves: &[Hash]) -> Hash {
+    if leaves.is_empty() {
+        return [0; 32];
+    }
+    let mut layer = leaves.to_vec();
+    let mut pad = [0; 32];
+    while layer.len() > 1 {
+        let mut next = Vec::with_capacity(layer.len().div_ceil(2));
+        for pair in layer.chunks(2) {
+            next.push(match pair {
+                [left, right] => node(left, right),
+                [left] => node(left, &pad),
+                _ => pad,
+            });
+        }
+        pad = node(&pad, &pad);
+        layer = next;
+    }
+    layer.first().copied().unwrap_or_default()
+}
+
+fn node(left: &Hash, right: &Hash) -> Hash {
+    let mut sha = Sha256::new();
+    sha.update(left);
+    sha.update(right);
+    sha.finalize().into()
+}
+
+/// Whether `leaves` are exactly those of the file called `identity`: as many as its length asks for, and up to its root.
+pub fn leaves_match(identity: &FileIdentity, leaves: &[Hash]) -> bool {
+    leaves.len() as u64 == leaf_count(identity.len) && root_of_leaves(leaves) == identity.root
+}
+
+/// Reads a `.leaves` file: 32-byte hashes laid end to end. `None` when a hash is cut.
+pub fn leaves_from_bytes(bytes: &[u8]) -> Option<Vec<Hash>> {
+    let (whole, rest) = bytes.as_chunks::<32>();
+    rest.is_empty().then(|| whole.to_vec())
+}
+
+/// What hashing a file yields.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hashed {
+    /// The file's identity.
+    pub identity: FileIdentity,
+    /// One leaf a block; none for an empty file.
+    pub leaves: Vec<Hash>,
+}
+
+/// Hashes a file that arrives in order, in pieces of any size.
+#[derive(Default)]
+pub struct TreeHasher {
+    leaves: Vec<Hash>,
+    open: Sha256,
+    open_len: usize,
+    len: u64,
+}
+
+impl TreeHasher {
+    /// Adds the next bytes of the file.
+    pub fn update(&mut self, mut data: &[u8]) {
+        self.len += data.len() as u64;
+        while !data.is_empty() {
+            let (now, later) = data.split_at(data.len().min(BLOCK_BYTES - self.open_len));
+            self.open.update(now);
+            self.open_len += now.len();
+            data = later;
+            if self.open_len == BLOCK_BYTES {
+                self.close_block();
+            }
+        }
+    }
+
+    fn close_block(&mut self) {
+        self.leaves.push(self.open.finalize_reset_hash());
+        self.open_len = 0;
+    }
+
+    /// The identity and the leaves of everything added.
+    pub fn finish(mut self) -> Hashed {
+        if self.open_len > 0 {
+            self.close_block();
+        }
+        let root = root_of_leaves(&self.leaves);
+        Hashed { identity: FileIdentity { len: self.len, root }, leaves: self.leaves }
+    }
+}
+
+/// `finalize_reset` under a name that says what comes out.
+trait FinalizeReset {
+    fn finalize_reset_hash(&mut self) -> Hash;
+}
+
+impl FinalizeReset for Sha256 {
+    fn finalize_reset_hash(&mut self) -> Hash {
+        Digest::finalize_reset(self).into()
+    }
+}
+
+/// Which 16 KiB blocks of one file are known to be right.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BlockMap {
+    len: u64,
+    words: Vec<u64>,
+    count: u64,
+}
+
+impl BlockMap {
+    /// No block of a file of `len` bytes.
+    pub fn none(len: u64) -> Self {
+        let words = leaf_count(len).div_ceil(64);
+        // A length comes from a signed manifest and is bounded there (16 TiB: 16 Mi words at most).
+        Self { len, words: vec![0; usize::try_from(words).unwrap_or(usize::MAX)], count: 0 }
+    }
+
+    /// Every block.
+    pub fn all(len: u64) -> Self {
+        let mut map = Self::none(len);
+        map.mark(0..len);
+        map
+    }
+
+    /// Adds the blocks that lie wholly in `range`, in bytes; the last block ends with the file.
+    pub fn mark(&mut self, range: std::ops::Range<u64>) {
+        let end = range.end.min(self.len);
+        let last = if end == self.len { leaf_count(self.len) } else { end / BLOCK_LEN };
+        for block in range.start.div_ceil(BLOCK_LEN)..last {
+            self.set(block, true);
+        }
+    }
+
+    /// Takes the block out again.
+    pub fn clear(&mut self, block: u64) {
+        self.set(block, false);
+    }
+
+    fn set(&mut self, block: u64, on: bool) {
+        let Some(word) = usize::try_from(block / 64).ok().and_then(|at| self.words.get_mut(at)) else {
+            return;
+        };
+        let bit = 1u64 << (block % 64);
+        if (*word & bit != 0) != on {
+            *word ^= bit;
+            self.count = if on { self.count + 1 } else { self.count.saturating_sub(1) };
+        }
+    }
+
+    /// Whether the block is in.
+    pub fn has(&self, block: u64) -> bool {
+        let word = usize::try_from(block / 64).ok().and_then(|at| self.words.get(at));
+        word.is_some_and(|word| word & (1 << (block % 64)) != 0)
+    }
+
+    /// Whether no block is missing.
+    pub fn is_full(&self) -> bool {
+        self.count == leaf_count(self.len)
+    }
+
+    /// Byte ranges of the blocks that are in (`true`) or missing (`false`), joined, in order.
+    pub fn ranges(&self, present: bool) -> Vec<std::ops::Range<u64>> {
+        let mut ranges: Vec<std::ops::Range<u64>> = Vec::new();
+        for block in (0..leaf_count(self.len)).filter(|block| self.has(*block) == present) {
+            let range = block_range(block, self.len);
+            match ranges.last_mut() {
+                Some(last) if last.end == range.start => last.end = range.end,
+                _ => ranges.push(range),
+            }
+        }
+        ranges
+    }
+
+    /// Bytes of the blocks that are missing.
+    pub fn missing_bytes(&self) -> u64 {
+        self.ranges(false).iter().map(|range| range.end - range.start).sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn roots_of_small_files() {
+        let hashed = |data: &[u8]| {
+            let mut hasher = TreeHasher::default();
+            for part in data.chunks(1000) {
+                hasher.update(part);
+            }
+            hasher.finish()
+        };
+        assert_eq!(hashed(b"").identity, FileIdentity::EMPTY);
+        assert_eq!(hashed(b"a").identity.root, leaf(b"a"));
+        let data: Vec<u8> = (0..5 * 16_384 + 7).map(|n: u32| (n % 251) as u8).collect();
+        let leaves: Vec<Hash> = data.chunks(16_384).map(leaf).collect();
+        let zero = [0; 32];
+        let top = node(
+            &node(&node(&leaves[0], &leaves[1]), &node(&leaves[2], &leaves[3])),
+            &node(&node(&leaves[4], &leaves[5]), &node(&zero, &zero)),
+        );
+        let got = hashed(&data);
+        assert_eq!((got.identity.root, &got.leaves), (top, &leaves));
+        assert!(leaves_match(&got.identity, &leaves));
+        assert!(!leaves_match(&got.identity, &leaves[..5]));
+        let two = [leaves[0], leaves[1]].concat();
+        let collision = FileIdentity { len: 64, root: node(&leaves[0], &leaves[1]) };
+        assert_eq!(hashed(&two).identity.root, leaf(&two));
+        assert_eq!(collision, hashed(&two).identity, "BEP 52 does not separate leaves from nodes");
+        assert!(!leaves_match(&collision, &leaves[..2]), "two leaves are not those of a file of 64 bytes");
+    }
+
+    #[test]
+    fn a_block_map_counts_whole_blocks() {
+        let mut map = BlockMap::none(40_000);
+        assert_eq!(map.ranges(false), [0..40_000]);
+        map.mark(1..32_768);
+        assert_eq!(map.ranges(true), [16_384..32_768]);
+        map.mark(32_768..39_999);
+        assert!(!map.has(2), "the last block is not whole");
+        map.mark(32_768..40_000);
+        assert_eq!(map.missing_bytes(), 16_384);
+        map.mark(0..16_384);
+        assert!(map.is_full());
+        map.clear(1);
+        assert_eq!(map.ranges(false), [16_384..32_768]);
+        assert!(BlockMap::none(0).is_full());
+    }
+}

@@ -1,0 +1,255 @@
+//! Computing the plan.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::ops::Range;
+
+use super::{Costs, Entry, Local, Op, Plan, PlanOptions, Removal};
+use crate::folder::LeafSource;
+use crate::hash::{BlockMap, Hash, block_range};
+use crate::path::SafePath;
+use crate::release::{FileIdentity, FileKind, ManifestFile, ReleaseManifest};
+
+/// Plans the way from `local` to `target`.
+///
+/// `leaves` answers for files of the target; a file without leaves is reused whole or not at all.
+pub fn plan(local: &Local, target: &ReleaseManifest, leaves: &dyn LeafSource, options: PlanOptions) -> Plan {
+    let mut builder = Builder::new(local, &target.files, options);
+    builder.keep_what_is_there();
+    builder.reuse_whole_files();
+    builder.reuse_blocks(leaves, u64::from(target.piece_len));
+    builder.clear_the_way();
+    builder.remove_the_old();
+    builder.folders();
+    builder.finish()
+}
+
+struct Builder<'a> {
+    local: &'a Local,
+    files: &'a [ManifestFile],
+    options: PlanOptions,
+    targets: HashSet<&'a SafePath>,
+    ops: Vec<Option<Op>>,
+    /// Paths whose file goes elsewhere by renaming.
+    moved: HashSet<&'a SafePath>,
+    plan: Plan,
+}
+
+impl<'a> Builder<'a> {
+    fn new(local: &'a Local, files: &'a [ManifestFile], options: PlanOptions) -> Self {
+        Self {
+            local,
+            files,
+            options,
+            targets: files.iter().map(|file| &file.path).collect(),
+            ops: vec![None; files.len()],
+            moved: HashSet::new(),
+            plan: Plan::default(),
+        }
+    }
+
+    fn keep_what_is_there(&mut self) {
+        for (file, op) in self.files.iter().zip(&mut self.ops) {
+            *op = match (&file.kind, self.local.entries.get(&file.path)) {
+                (FileKind::Symlink { target }, Some(Entry::Link { target: Some(found) }))
+                    if found == target.as_str() =>
+                {
+                    Some(Op::KeepLink)
+                }
+                (FileKind::Symlink { target }, _) => Some(Op::Link { target: target.as_str().to_owned() }),
+                (FileKind::File, Some(Entry::File(found))) if found.identity == Some(file.identity) => {
+                    let wrong = found.executable.is_some_and(|on| on != file.executable);
+                    Some(Op::Keep { set_executable: wrong.then_some(file.executable) })
+                }
+                (FileKind::File, _) if file.identity.is_empty() => Some(Op::Fetch),
+                (FileKind::File, _) => None,
+            };
+        }
+    }
+
+    /// The paths whose file stays there.
+    fn stays(&self) -> HashSet<&'a SafePath> {
+        let kept = self.files.iter().zip(&self.ops).filter(|(_, op)| matches!(op, Some(Op::Keep { .. })));
+        kept.map(|(file, _)| &file.path).collect()
+    }
+
+    fn reuse_whole_files(&mut self) {
+        let stays = self.stays();
+        // The sources of each identity: first those that may be renamed away (ours, and not needed where they lie).
+        let mut free: HashMap<FileIdentity, Vec<&'a SafePath>> = HashMap::new();
+        let mut any: HashMap<FileIdentity, &'a SafePath> = HashMap::new();
+        for (path, entry) in &self.local.entries {
+            let Entry::File(file) = entry else { continue };
+            let Some(identity) = file.identity.filter(|identity| !identity.is_empty()) else { continue };
+            if self.local.is_ours(path) && !stays.contains(path) {
+                free.entry(identity).or_default().push(path);
+            }
+            any.entry(identity).or_insert(path);
+        }
+        let mut staged: HashMap<FileIdentity, usize> = HashMap::new();
+        for (index, (file, op)) in self.files.iter().zip(&mut self.ops).enumerate() {
+            if op.is_some() {
+                continue;
+            }
+            let identity = file.identity;
+            if let Some(from) = free.get_mut(&identity).and_then(Vec::pop) {
+                self.moved.insert(from);
+                *op = Some(Op::Move { from: from.clone() });
+            } else if let Some(from) = any.get(&identity) {
+                *op = Some(Op::Copy { from: (*from).clone() });
+            } else if let Some(of) = staged.get(&identity) {
+                *op = Some(Op::Duplicate { of: *of });
+            } else {
+                staged.insert(identity, index);
+            }
+        }
+    }
+
+    fn reuse_blocks(&mut self, leaves: &dyn LeafSource, piece_len: u64) {
+        for (file, op) in self.files.iter().zip(&mut self.ops).filter(|(_, op)| op.is_none()) {
+            *op = Some(Op::Fetch);
+            let Some(old) = self.local.file(&file.path) else { continue };
+            let Some(old_leaves) = &old.leaves else { continue };
+            let Some(new_leaves) = leaves.leaves(&file.identity) else {
+                // Leaves are published for files of more than one piece.
+                if file.identity.len > piece_len && !old_leaves.is_empty() {
+                    self.plan.wants_leaves.push(file.identity);
+                }
+                continue;
+            };
+            let same = equal_blocks(&file.identity, old_leaves, &new_leaves);
+            let reuse = same.ranges(true);
+            if !reuse.is_empty() {
+                *op = Some(Op::Rebuild { from: file.path.clone(), reuse, fetch: same.ranges(false) });
+            }
+        }
+    }
+
+    /// What lies where the release puts something, or needs a folder.
+    fn clear_the_way(&mut self) {
+        let mut aside = BTreeSet::new();
+        for (file, op) in self.files.iter().zip(&self.ops) {
+            if matches!(op, Some(Op::Keep { .. } | Op::KeepLink)) || self.moved.contains(&file.path) {
+                continue;
+            }
+            let listed = self.local.listed.contains_key(&file.path);
+            match self.local.entries.get(&file.path) {
+                None => {}
+                Some(Entry::Folder) => self.plan.clear_folders.push(file.path.clone()),
+                Some(_) if self.local.is_ours(&file.path) => {}
+                Some(Entry::File(_)) if listed && !self.options.keep_changed => {}
+                Some(_) => {
+                    aside.insert(file.path.clone());
+                }
+            }
+        }
+        for path in folders_above(self.files.iter().map(|file| &file.path)) {
+            match self.local.entries.get(&path) {
+                Some(Entry::Folder) | None => {}
+                // What is ours goes by `remove_the_old`, or was moved.
+                Some(_) if self.local.is_ours(&path) => {}
+                Some(_) => {
+                    aside.insert(path);
+                }
+            }
+        }
+        self.plan.keep_aside.extend(aside);
+    }
+
+    fn remove_the_old(&mut self) {
+        let known: HashSet<SafePath> = self.plan.keep_aside.iter().cloned().collect();
+        for path in self.local.listed.keys().filter(|path| !self.targets.contains(path)) {
+            if self.moved.contains(path) || known.contains(path) {
+                continue;
+            }
+            match self.local.entries.get(path) {
+                Some(Entry::File(file)) if self.local.is_ours(path) => {
+                    self.plan.remove.push(Removal { path: path.clone(), guard: Some(file.guard) });
+                }
+                Some(Entry::Link { .. }) if self.local.is_ours(path) => {
+                    self.plan.remove.push(Removal { path: path.clone(), guard: None });
+                }
+                Some(Entry::File(_)) => self.plan.keep_aside.push(path.clone()),
+                // A folder, a device, another link: not what the studio put there.
+                _ => {}
+            }
+        }
+    }
+
+    fn folders(&mut self) {
+        let needed = folders_above(self.files.iter().map(|file| &file.path));
+        let before = folders_above(self.local.listed.keys());
+        self.plan.remove_folders = before.difference(&needed).cloned().collect();
+        self.plan.remove_folders.reverse();
+        let missing = |path: &&SafePath| !matches!(self.local.entries.get(*path), Some(Entry::Folder));
+        self.plan.create_folders = needed.iter().filter(missing).cloned().collect();
+    }
+
+    fn finish(mut self) -> Plan {
+        self.plan.ops = self.ops.into_iter().map(|op| op.unwrap_or(Op::Fetch)).collect();
+        self.plan.costs = costs(&self.plan.ops, self.files);
+        let sources = self.plan.ops.iter().filter_map(|op| match op {
+            Op::Move { from } | Op::Copy { from } | Op::Rebuild { from, .. } => Some(from),
+            _ => None,
+        });
+        let targets = self.files.iter().map(|file| &file.path);
+        let relied: BTreeMap<&SafePath, _> = targets
+            .chain(self.local.listed.keys())
+            .chain(sources)
+            .filter_map(|path| Some((path, self.local.file(path)?.guard)))
+            .collect();
+        self.plan.relies_on = relied.into_iter().map(|(path, guard)| (path.clone(), guard)).collect();
+        self.plan
+    }
+}
+
+/// Every folder above one of `paths`; an outer one sorts before those in it.
+fn folders_above<'p>(paths: impl Iterator<Item = &'p SafePath>) -> BTreeSet<SafePath> {
+    let mut all = BTreeSet::new();
+    for path in paths {
+        let mut folder = path.parent();
+        while let Some(path) = folder {
+            folder = path.parent();
+            if !all.insert(path) {
+                break;
+            }
+        }
+    }
+    all
+}
+
+fn equal_blocks(target: &FileIdentity, old: &[Hash], new: &[Hash]) -> BlockMap {
+    let mut same = BlockMap::none(target.len);
+    for (block, (old, new)) in (0u64..).zip(old.iter().zip(new)) {
+        if old == new {
+            // A leaf covers what its block really holds, so equal leaves mean equal lengths too.
+            same.mark(block_range(block, target.len));
+        }
+    }
+    same
+}
+
+fn sum(ranges: &[Range<u64>]) -> u64 {
+    ranges.iter().map(|range| range.end - range.start).sum()
+}
+
+fn costs(ops: &[Op], files: &[ManifestFile]) -> Costs {
+    let mut costs = Costs::default();
+    for (op, file) in ops.iter().zip(files) {
+        let len = file.identity.len;
+        let (local, fetch, written) = match op {
+            Op::Keep { .. } | Op::KeepLink | Op::Link { .. } => {
+                costs.bytes_kept += len;
+                (0, 0, 0)
+            }
+            Op::Move { .. } => (len, 0, 0),
+            Op::Copy { .. } | Op::Duplicate { .. } => (len, 0, len),
+            Op::Rebuild { reuse, fetch, .. } => (sum(reuse), sum(fetch), len),
+            Op::Fetch => (0, len, len),
+        };
+        costs.bytes_local += local;
+        costs.bytes_fetch += fetch;
+        costs.bytes_written += written;
+        costs.temp_bytes += written;
+    }
+    costs
+}

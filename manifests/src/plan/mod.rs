@@ -1,0 +1,147 @@
+//! The plan: what turns the files on disk into a release. Data, computed without touching anything, then executed by
+//! [`crate::apply`].
+//!
+//! A file of the release comes, in this order of preference, from: where it lies already; a file of the same identity
+//! elsewhere in the install (renamed when nobody else needs it, copied otherwise); another file of the release with the
+//! same identity; the equal 16 KiB blocks of the file it replaces; the network.
+
+mod build;
+mod local;
+
+use std::ops::Range;
+
+use crate::folder::Guard;
+use crate::path::SafePath;
+use crate::release::{FileIdentity, ManifestFile};
+
+pub use build::plan;
+pub use local::{Entry, Local, LocalFile};
+
+/// How one path of the release comes to be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Op {
+    /// It is there.
+    Keep {
+        /// Set or clear the executable bit; `None` when it is right.
+        set_executable: Option<bool>,
+    },
+    /// Rename the file at `from`, which is not needed there any more.
+    Move {
+        /// Where it lies now.
+        from: SafePath,
+    },
+    /// Copy the file at `from`.
+    Copy {
+        /// Where it lies now.
+        from: SafePath,
+    },
+    /// Copy what was staged for another file of the release with the same identity.
+    Duplicate {
+        /// That file's index in the manifest.
+        of: usize,
+    },
+    /// Copy blocks from the file at `from`, same offsets, and fetch the others.
+    Rebuild {
+        /// The file that has them.
+        from: SafePath,
+        /// Byte ranges copied.
+        reuse: Vec<Range<u64>>,
+        /// Byte ranges fetched.
+        fetch: Vec<Range<u64>>,
+    },
+    /// Fetch all of it (nothing, for an empty file).
+    Fetch,
+    /// Make the symbolic link.
+    Link {
+        /// Its text.
+        target: String,
+    },
+    /// The symbolic link is there.
+    KeepLink,
+}
+
+/// A file to remove, recognised by how it looked when the plan was made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Removal {
+    /// Where.
+    pub path: SafePath,
+    /// `None` for a link.
+    pub guard: Option<Guard>,
+}
+
+/// What a run will cost, in bytes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Costs {
+    /// Of the release, already in place.
+    pub bytes_kept: u64,
+    /// Of the release, taken from files on this disk: moved or copied.
+    pub bytes_local: u64,
+    /// To fetch.
+    pub bytes_fetch: u64,
+    /// Written to game files: copied and fetched. Journal and records come on top.
+    pub bytes_written: u64,
+    /// Most disk space needed on top of the install as it is.
+    pub temp_bytes: u64,
+}
+
+/// What turns an install into a release.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Plan {
+    /// One for each file of the manifest, same order.
+    pub ops: Vec<Op>,
+    /// Files and links only the old release lists.
+    pub remove: Vec<Removal>,
+    /// The player's files in the way, moved below `.samara/kept/`: changed ones, and unlisted ones of a new file's name.
+    pub keep_aside: Vec<SafePath>,
+    /// Folders where a file must go: removed when empty by then, kept aside whole otherwise.
+    pub clear_folders: Vec<SafePath>,
+    /// Folders only the old release needs, innermost first: removed when empty.
+    pub remove_folders: Vec<SafePath>,
+    /// Folders the release needs and that are not there, outermost first.
+    pub create_folders: Vec<SafePath>,
+    /// Every file the plan relies on, as it looked: apply refuses to commit when one changed since.
+    pub relies_on: Vec<(SafePath, Guard)>,
+    /// Large files of which some blocks may be here, if only their leaf hashes were known: fetch `.leaves`, give them to
+    /// [`crate::folder::InstallDir::put_leaves`], plan again.
+    pub wants_leaves: Vec<FileIdentity>,
+    /// What it costs.
+    pub costs: Costs,
+}
+
+impl Plan {
+    /// Whether the install is the release already.
+    pub fn is_nothing(&self) -> bool {
+        self.ops.iter().all(|op| matches!(op, Op::Keep { set_executable: None } | Op::KeepLink))
+            && self.remove.is_empty()
+            && self.keep_aside.is_empty()
+            && self.clear_folders.is_empty()
+    }
+
+    /// Byte ranges to fetch, by index in the manifest.
+    pub fn fetch<'a>(
+        &'a self,
+        files: &'a [ManifestFile],
+    ) -> impl Iterator<Item = (usize, Vec<Range<u64>>)> + 'a {
+        self.ops.iter().zip(files).enumerate().filter_map(|(index, (op, file))| match op {
+            Op::Fetch if file.identity.len > 0 => {
+                Some((index, vec![Range { start: 0, end: file.identity.len }]))
+            }
+            Op::Rebuild { fetch, .. } => Some((index, fetch.clone())),
+            _ => None,
+        })
+    }
+}
+
+/// What the player or studio asks of a plan.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PlanOptions {
+    /// Whether a listed file that the player changed is kept aside when it is replaced. A repair may say no: what it
+    /// replaces is damage. Unlisted files are kept whatever this says.
+    pub keep_changed: bool,
+}
+
+impl Default for PlanOptions {
+    fn default() -> Self {
+        Self { keep_changed: true }
+    }
+}
