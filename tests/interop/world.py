@@ -124,7 +124,7 @@ class Tracker:
                 # Hashes are raw bytes: latin-1 keeps them apart.
                 query = urllib.parse.parse_qs(urllib.parse.urlsplit(self.path).query, encoding="latin-1")
                 swarm_hash, port = query["info_hash"][0], int(query["port"][0])
-                me = (self.client_address[0], port)
+                me = (self.headers.get("X-Real-IP", self.client_address[0]), port)
                 with lock:
                     swarm = swarms.setdefault(swarm_hash, set())
                     others = sorted(swarm - {me})

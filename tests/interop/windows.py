@@ -1,0 +1,102 @@
+"""The launcher for Windows, under Wine: installs a real game from a Linux seedbox, updates, verifies, repairs."""
+
+import json
+import os
+import subprocess
+
+from studio import Seedbox, Studio, assert_installed, builds, copy
+from world import ROOT, host, run_all
+
+WIN = os.path.join(ROOT, "tests", "scripts", "win")
+
+
+class Player:
+    """A launcher on Windows, whose disk is the scratch folder's `share`."""
+
+    def __init__(self, scratch):
+        self.share = scratch("share")
+        os.makedirs(self.share)
+
+    def path(self, name):
+        return os.path.join(self.share, name)
+
+    def launcher(self, *arguments, check=True):
+        command = [WIN, "run", "launcher.exe", *arguments, "--json"]
+        env = dict(os.environ, SAMARA_WIN_SHARE=self.share)
+        done = subprocess.run(
+            command, env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=600
+        )
+        lines = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+        if check and done.returncode != 0:
+            raise AssertionError(f"{arguments}: exit {done.returncode}\n{done.stdout[-800:]}\n{done.stderr[-800:]}")
+        return dict(lines[-1] if lines else {}, exit=done.returncode)
+
+
+def life_of_an_install(scratch):
+    """Installed through peers and web, updated, wounded, verified, repaired; another one by peers alone."""
+    old, new = builds("freeciv")[:2]
+    address, port = host()
+    studio = Studio(scratch, address, port, game="freeciv")
+    studio.publish(old, "3.0.6")
+    seedbox = Seedbox(address, port, scratch("seedbox"))
+    player = Player(scratch)
+    game, listen = ("--dir", r"Z:\share\game"), ("--listen", f"{host()[0]}:7777")
+    copy(os.path.dirname(studio.root), player.path("trust"))
+    origin = (
+        "--repo", studio.url, "--game", "freeciv", "--trust", rf"Z:\share\trust\{os.path.basename(studio.root)}",
+    )  # fmt: skip
+    try:
+        seedbox.serve(studio.data)
+        installed = player.launcher("install", *origin, *game, *listen)
+        assert_installed(old, player.path("game"), modes=False)
+        seedbox.stop()
+
+        studio.publish(new, "3.1.4")
+        seedbox = Seedbox(address, port, scratch("seedbox again"))
+        seedbox.serve(studio.data)
+        updated = player.launcher("update", *game, *listen)
+        assert_installed(new, player.path("game"), modes=False)
+        assert updated["bytes_peers"] + updated["bytes_web"] < installed["bytes_peers"] + installed["bytes_web"]
+
+        largest = max(
+            (os.path.join(folder, name) for folder, _, names in os.walk(player.path("game")) for name in names
+             if ".samara" not in folder), key=os.path.getsize,
+        )  # fmt: skip
+        with open(largest, "r+b") as file:
+            file.seek(50_000)
+            file.write(b"a wound")
+        found = player.launcher("verify", *game, check=False)
+        assert len(found["wounds"]) == 1 and not found["intact"], found
+        player.launcher("verify", "--repair", *game, *listen)
+        assert_installed(new, player.path("game"), modes=False)
+        assert player.launcher("verify", *game)["wounds"] == []
+
+        peers = player.launcher("install", *origin, "--dir", r"Z:\share\by peers", *listen, "--no-web")
+        assert_installed(new, player.path("by peers"), modes=False)
+        assert peers["bytes_web"] == 0 and peers["bytes_peers"] > 0, peers
+    finally:
+        seedbox.stop()
+    return f"installed in {installed['seconds']} s, updated in {updated['seconds']} s"
+
+
+# What Windows cannot hold, or holds as another name.
+BAD_NAMES = ["aux", "COM1.txt", "nul.dat", "a:b", "trailing.", "trailing ", "back\\slash", "bell\x07"]
+
+
+def refused_names(scratch):
+    """Publishing refuses what a player on Windows could not install."""
+    studio = Studio(scratch, *host())
+    builds = [[name] for name in BAD_NAMES] + [["Data.pak", "data.pak"]]
+    for number, names in enumerate(builds):
+        build = scratch(f"build {number}")
+        os.makedirs(build)
+        for name in names:
+            with open(os.path.join(build, name), "w") as file:
+                file.write("x")
+        answer = studio.publish(build, f"1.{number}", check=False)
+        assert answer["exit"] != 0 and answer.get("code", "").startswith("E-"), (names, answer)
+    return f"{len(builds)} of them"
+
+
+if __name__ == "__main__":
+    run_all("Windows", [("an install's life", life_of_an_install), ("names refused at publish", refused_names)])
