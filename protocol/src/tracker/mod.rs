@@ -1,6 +1,20 @@
 //! Trackers: what is announced and answered (BEP 3, 7, 23, 48), when a client announces, and the server's table.
 //! The HTTP itself happens elsewhere: this module reads and writes query strings and bodies.
 
+mod request;
+mod response;
+mod scrape;
+mod timer;
+mod table;
+
+pub use request::{
+    MAX_QUERY_LEN, MAX_SCRAPE_HASHES, QueryError, announce_url, parse_announce, parse_scrape, scrape_url,
+};
+pub use response::{MAX_PEERS, encode_failure};
+pub use scrape::{ScrapeEntry, decode_scrape, encode_scrape};
+pub use table::{Registration, Table, TableLimits, Unregistered};
+pub use timer::ClientTimer;
+
 use crate::units::{PeerId, WireHash};
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
