@@ -55,14 +55,6 @@ pub(crate) fn list(dir: &Path, suffix: &str, limit: usize) -> io::Result<Vec<Str
     Ok(names)
 }
 
-/// Removes a file; one that is not there is fine.
-pub(crate) fn remove(path: &Path) -> io::Result<()> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-        _ => Ok(()),
-    }
-}
-
 /// A folder only its owner can enter (where the platform knows that).
 pub(crate) fn create_private_dir(dir: &Path) -> io::Result<()> {
     let mut builder = fs::DirBuilder::new();

@@ -12,7 +12,9 @@ mod crypto;
 mod error;
 pub mod publisher;
 mod keys;
+pub mod client;
 
+pub use client::{Client, Freshness, Resolved};
 pub use error::TrustError;
 pub use json::{JsonError, canonical};
 pub use keys::Keyring;

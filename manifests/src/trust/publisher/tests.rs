@@ -332,3 +332,35 @@ fn online_roles_are_renewed_in_time() {
     }
     assert!(studio.repo.state.snapshot.version < 20, "not signed again needlessly");
 }
+
+/// What somebody does who has stolen the server and its keys.
+impl Repository {
+    pub(crate) fn set_channel_unchecked(
+        &mut self,
+        doc: &ChannelDoc,
+        now: UnixTime,
+    ) -> Result<(), PublishError> {
+        let target = crate::release::channel_target(&doc.game, &doc.channel);
+        self.sign_online(&target, doc.encode()?, now)
+    }
+
+    pub(crate) fn sign_online(
+        &mut self,
+        target: &str,
+        bytes: Vec<u8>,
+        now: UnixTime,
+    ) -> Result<(), PublishError> {
+        let mut change = self.change(None, now)?;
+        change.put_target("freeciv.channels", target, bytes, None)?;
+        change.commit().map(drop)
+    }
+
+    pub(crate) fn set_back_in_snapshot(&mut self, role: &str, now: UnixTime) -> Result<(), PublishError> {
+        let first = std::fs::read(self.paths.metadata(&format!("1.{role}.json"))).unwrap();
+        let mut change = self.change(None, now)?;
+        let pin = crate::trust::model::Pin::of(1, &first);
+        change.state.snapshot.meta.insert(format!("{role}.json"), pin);
+        change.state.snapshot.expires = UnixTime(0);
+        change.commit().map(drop)
+    }
+}
