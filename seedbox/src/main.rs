@@ -1,11 +1,2 @@
-//! The `seedbox` program; everything it does is in the library.
-
-use clap::Parser as _;
-use std::process::ExitCode;
-
-fn main() -> ExitCode {
-    let filter = tracing_subscriber::EnvFilter::try_from_env("SEEDBOX_LOG")
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn,seedbox=info"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
-    if seedbox::cli::run(&seedbox::cli::Cli::parse()) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
-}
+//! stub
+fn main() {}
