@@ -228,7 +228,7 @@ impl Applier {
         for (index, (file, op)) in self.target.manifest.files.iter().zip(&self.plan.ops).enumerate() {
             match op {
                 Op::Keep { set_executable: Some(on) } => {
-                    journal.set_executable.push((file.path.clone(), *on))
+                    journal.set_executable.push((file.path.clone(), *on));
                 }
                 Op::Move { .. } => journal.set_executable.push((file.path.clone(), file.executable)),
                 _ => {}
@@ -371,7 +371,7 @@ impl Finish<'_> {
         for Removing { path, guard } in &journal.remove {
             match (self.stat(path.as_str())?, guard) {
                 (Some(Meta::File { guard: found, .. }), Some(guard)) if found == *guard => {
-                    self.remove(path)?
+                    self.remove(path)?;
                 }
                 (Some(Meta::Link), None) => self.remove(path)?,
                 // Not what was to be removed: somebody put it there since.

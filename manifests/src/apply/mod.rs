@@ -14,7 +14,7 @@ mod commit;
 mod journal;
 mod stage;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod uninstall;
 
 use std::collections::{BTreeMap, HashMap, HashSet};

@@ -1,4 +1,9 @@
-//! Whole updates on a real folder, undisturbed: the world the other tests share.
+//! Whole updates on a real folder: in a table, at random, interrupted at every change.
 
+mod faultfs;
+mod faults;
+mod players;
+mod random;
+mod resume;
 mod scenarios;
-mod world;
+pub(crate) mod world;

@@ -4,6 +4,8 @@
 //! survey: good blocks are copied, wounded ones fetched. What the release does not list is not looked at.
 
 mod survey;
+#[cfg(test)]
+mod tests;
 
 use std::ops::Range;
 

@@ -1,6 +1,9 @@
 //! Updates in a table: forward, back, repaired.
 
+use std::sync::Arc;
+
 use super::world::*;
+use crate::folder::InstallDir;
 use crate::verify::Depth;
 
 /// Name, old tree, new tree, bytes the way forward may fetch.
@@ -96,6 +99,8 @@ fn forward_back_and_again() {
     for (name, old, new, bytes) in scenarios() {
         let (old, new) = (release(1, &old), release(2, &new));
         let (temp, dir) = installed(&old);
+        drop(dir);
+        let dir = Arc::new(InstallDir::open(temp.path()).unwrap());
         let (applied, fetched) = update(&dir, &new, Depth::Quick, options()).unwrap();
         assert_eq!(read_tree(temp.path()), new.tree, "{name}");
         assert_eq!(fetched, bytes, "{name}");

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
 use std::sync::Arc;
 
+use super::faultfs::{Fault, FaultFs, Steps};
 use crate::apply::{Applied, Applier, ApplyError, Target};
 use crate::folder::{InstallDir, LeafSource, Progress};
 use crate::hash::{Hash, Hashed, TreeHasher};
@@ -234,7 +235,10 @@ fn link(target: &str, at: &Path) {
 /// An install of `old` in a fresh folder.
 pub(crate) fn installed(old: &Release) -> (tempfile::TempDir, Arc<InstallDir>) {
     let temp = tempfile::tempdir().unwrap();
-    let dir = Arc::new(InstallDir::create(temp.path(), "game", false).unwrap());
+    std::fs::create_dir(temp.path().join(".samara")).unwrap();
+    let state = crate::folder::State::new("game", false).encode().unwrap();
+    std::fs::write(temp.path().join(".samara/state.json"), state).unwrap();
+    let dir = FaultFs::install(temp.path(), &Steps::new(Fault::None, 0));
     update(&dir, old, Depth::Quick, options()).unwrap();
     assert_eq!(read_tree(temp.path()), old.tree);
     (temp, dir)

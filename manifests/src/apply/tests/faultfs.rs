@@ -1,0 +1,171 @@
+//! A file system that stops or fails at a chosen change. It does not wait for the disk: a process that dies loses
+//! nothing it wrote.
+
+use std::fs::File;
+use std::io::{self, ErrorKind};
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+
+use crate::folder::{Access, CapFs, Fs, FsFile, InstallDir, Meta};
+
+/// What happens at the chosen change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// Nothing.
+    None,
+    /// The process dies there: this change (a write by half) and every later one do not happen.
+    Crash,
+    /// The change fails once, the program lives on.
+    Fail(ErrorKind),
+    /// As `Fail`, and every later change too: a disk that stays full.
+    FailOn(ErrorKind),
+}
+
+pub(crate) struct Steps {
+    fault: Fault,
+    at: u64,
+    count: AtomicU64,
+    /// What was asked for at the fault, for messages.
+    pub(crate) hit: Mutex<Option<String>>,
+}
+
+impl Steps {
+    pub(crate) fn new(fault: Fault, at: u64) -> Arc<Self> {
+        Arc::new(Self { fault, at, count: AtomicU64::new(0), hit: Mutex::new(None) })
+    }
+
+    /// `Err` when the change must not happen.
+    fn step(&self, what: &str, path: &str) -> io::Result<()> {
+        let now = self.count.fetch_add(1, Ordering::Relaxed);
+        if now == self.at && self.fault != Fault::None {
+            *self.hit.lock().unwrap() = Some(format!("{what} {path}"));
+        }
+        match self.fault {
+            Fault::Crash if now >= self.at => Err(io::Error::other("crashed")),
+            Fault::Fail(kind) if now == self.at => Err(kind.into()),
+            // Removing and syncing work on a full disk.
+            Fault::FailOn(kind)
+                if now >= self.at && !what.starts_with("remove") && !what.starts_with("sync") =>
+            {
+                Err(kind.into())
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+pub(crate) struct FaultFs {
+    inner: Arc<dyn Fs>,
+    steps: Arc<Steps>,
+}
+
+impl FaultFs {
+    /// The install at `path`, which must have been created.
+    pub(crate) fn install(path: &Path, steps: &Arc<Steps>) -> Arc<InstallDir> {
+        let inner = Arc::new(CapFs::open(path).unwrap());
+        let fs = Self { inner, steps: Arc::clone(steps) };
+        Arc::new(InstallDir::over(path, Arc::new(fs), None).unwrap())
+    }
+}
+
+struct FaultFile {
+    inner: Box<dyn FsFile>,
+    steps: Arc<Steps>,
+    path: String,
+}
+
+impl FsFile for FaultFile {
+    fn read_at(&self, offset: u64, buf: &mut [u8]) -> io::Result<usize> {
+        self.inner.read_at(offset, buf)
+    }
+
+    fn write_at(&self, offset: u64, data: &[u8]) -> io::Result<()> {
+        self.steps.step("write", &self.path).inspect_err(|_| {
+            let _ = self.inner.write_at(offset, &data[..data.len() / 2]);
+        })?;
+        self.inner.write_at(offset, data)
+    }
+
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        self.steps.step("set_len", &self.path)?;
+        self.inner.set_len(len)
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        self.steps.step("sync", &self.path)
+    }
+
+    fn meta(&self) -> io::Result<Meta> {
+        self.inner.meta()
+    }
+}
+
+impl Fs for FaultFs {
+    fn stat(&self, path: &str) -> io::Result<Option<Meta>> {
+        self.inner.stat(path)
+    }
+
+    fn read_link(&self, path: &str) -> io::Result<Option<String>> {
+        self.inner.read_link(path)
+    }
+
+    fn list(&self, path: &str) -> io::Result<Vec<Option<String>>> {
+        self.inner.list(path)
+    }
+
+    fn open(&self, path: &str, access: Access) -> io::Result<Box<dyn FsFile>> {
+        if access == Access::Create && self.inner.stat(path)?.is_none() {
+            self.steps.step("create", path)?;
+        }
+        let inner = self.inner.open(path, access)?;
+        Ok(Box::new(FaultFile { inner, steps: Arc::clone(&self.steps), path: path.to_owned() }))
+    }
+
+    fn open_std(&self, path: &str, access: Access) -> io::Result<File> {
+        self.inner.open_std(path, access)
+    }
+
+    fn create_dir(&self, path: &str) -> io::Result<()> {
+        self.steps.step("create folder", path)?;
+        self.inner.create_dir(path)
+    }
+
+    fn rename(&self, from: &str, to: &str) -> io::Result<()> {
+        self.steps.step("rename", from)?;
+        self.inner.rename(from, to)
+    }
+
+    fn remove_file(&self, path: &str) -> io::Result<()> {
+        self.steps.step("remove", path)?;
+        self.inner.remove_file(path)
+    }
+
+    fn remove_dir(&self, path: &str) -> io::Result<()> {
+        self.steps.step("remove folder", path)?;
+        self.inner.remove_dir(path)
+    }
+
+    fn symlink(&self, target: &str, path: &str) -> io::Result<()> {
+        self.steps.step("link", path)?;
+        self.inner.symlink(target, path)
+    }
+
+    fn set_executable(&self, path: &str, on: bool) -> io::Result<()> {
+        self.steps.step("permissions", path)?;
+        self.inner.set_executable(path, on)
+    }
+
+    fn sync_dir(&self, path: &str) -> io::Result<()> {
+        self.steps.step("sync folder", path)?;
+        self.inner.list(path).map(|_| ())
+    }
+
+    fn writable(&self, path: &str) -> io::Result<bool> {
+        self.inner.writable(path)
+    }
+
+    fn space(&self) -> Option<u64> {
+        self.inner.space()
+    }
+}

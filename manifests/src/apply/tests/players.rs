@@ -1,0 +1,292 @@
+//! The player's own files: never removed, never overwritten, kept aside when they stand in the way.
+
+use std::path::Path;
+
+use super::faultfs::{Fault, FaultFs, Steps};
+use super::world::*;
+use crate::apply::{recover, uninstall};
+use crate::folder::InstallDir;
+use crate::plan::PlanOptions;
+use crate::verify::Depth;
+use std::sync::Arc;
+
+/// Every file's content below the folder, `.samara/kept/` included, other records not.
+fn all_contents(root: &Path) -> Vec<String> {
+    fn walk(dir: &Path, found: &mut Vec<String>) {
+        for entry in std::fs::read_dir(dir).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() && !path.is_symlink() {
+                walk(&path, found);
+            } else if let Ok(text) = std::fs::read_to_string(&path) {
+                found.push(text);
+            }
+        }
+    }
+    let mut found = Vec::new();
+    walk(root, &mut found);
+    found
+}
+
+struct Case {
+    name: &'static str,
+    old: Tree,
+    new: Tree,
+    /// What the player does to the installed folder; `mine…` contents must survive.
+    player: fn(&Path),
+    /// The player's files left in place, beside the new tree.
+    beside: Tree,
+    /// Paths kept aside.
+    kept: &'static [&'static str],
+}
+
+fn write(root: &Path, path: &str, text: &str) {
+    write_tree(root, &tree(&[(path, file(text))]));
+}
+
+fn cases() -> Vec<Case> {
+    let one = |path: &str, text: &str| tree(&[(path, file(text))]);
+    vec![
+        Case {
+            name: "unlisted files stay",
+            old: one("a/x", "1"),
+            new: one("a/y", "2"),
+            player: |root| {
+                write(root, "a/save", "mine 1");
+                write(root, "mods/m", "mine 2");
+            },
+            beside: tree(&[("a/save", file("mine 1")), ("mods/m", file("mine 2"))]),
+            kept: &[],
+        },
+        Case {
+            name: "changed and replaced",
+            old: one("cfg", "1"),
+            new: one("cfg", "2"),
+            player: |root| write(root, "cfg", "mine"),
+            beside: tree(&[]),
+            kept: &["cfg"],
+        },
+        Case {
+            name: "changed and not replaced by an equal one",
+            old: one("cfg", "1"),
+            new: one("cfg", "1"),
+            player: |root| write(root, "cfg", "mine"),
+            beside: tree(&[]),
+            kept: &["cfg"],
+        },
+        Case {
+            name: "changed to what comes",
+            old: one("cfg", "1"),
+            new: one("cfg", "22"),
+            player: |root| write(root, "cfg", "22"),
+            beside: tree(&[]),
+            kept: &[],
+        },
+        Case {
+            name: "changed and removed",
+            old: tree(&[("cfg", file("1")), ("k", file("k"))]),
+            new: one("k", "k"),
+            player: |root| write(root, "cfg", "mine"),
+            beside: tree(&[]),
+            kept: &["cfg"],
+        },
+        Case {
+            name: "unlisted in the way",
+            old: one("k", "k"),
+            new: tree(&[("k", file("k")), ("d/new", file("n"))]),
+            player: |root| write(root, "d/new", "mine"),
+            beside: tree(&[]),
+            kept: &["d/new"],
+        },
+        Case {
+            name: "unlisted file where a folder goes",
+            old: one("k", "k"),
+            new: tree(&[("k", file("k")), ("d/e/new", file("n"))]),
+            player: |root| write(root, "d", "mine"),
+            beside: tree(&[]),
+            kept: &["d"],
+        },
+        Case {
+            name: "changed file where a folder goes",
+            old: tree(&[("k", file("k")), ("d", file("d"))]),
+            new: tree(&[("k", file("k")), ("d/e", file("n"))]),
+            player: |root| write(root, "d", "mine"),
+            beside: tree(&[]),
+            kept: &["d"],
+        },
+        Case {
+            name: "folder with unlisted files where a file goes",
+            old: tree(&[("k", file("k")), ("d/e/x", file("x"))]),
+            new: tree(&[("k", file("k")), ("d", file("n"))]),
+            player: |root| write(root, "d/e/save", "mine"),
+            beside: tree(&[]),
+            kept: &["d"],
+        },
+        Case {
+            name: "empty folder where a file goes",
+            old: one("k", "k"),
+            new: tree(&[("k", file("k")), ("d", file("n"))]),
+            player: |root| std::fs::create_dir(root.join("d")).unwrap(),
+            beside: tree(&[]),
+            kept: &[],
+        },
+        Case {
+            name: "a copy of a new file lies elsewhere",
+            old: one("k", "k"),
+            new: tree(&[("k", file("k")), ("n", file("mine"))]),
+            player: |root| write(root, "n", "mine"),
+            beside: tree(&[]),
+            kept: &[],
+        },
+        Case {
+            name: "deleted by the player",
+            old: tree(&[("k", file("k")), ("d/x", file("x")), ("d/y", file("y"))]),
+            new: tree(&[("k", file("k")), ("d/x", file("x"))]),
+            player: |root| std::fs::remove_dir_all(root.join("d")).unwrap(),
+            beside: tree(&[]),
+            kept: &[],
+        },
+        #[cfg(unix)]
+        Case {
+            name: "a folder replaced by a link",
+            old: tree(&[("k", file("k")), ("d/x", file("x"))]),
+            new: tree(&[("k", file("k")), ("d/x", file("x")), ("d/y", file("y"))]),
+            player: |root| {
+                std::fs::rename(root.join("d"), root.join("elsewhere")).unwrap();
+                std::os::unix::fs::symlink("elsewhere", root.join("d")).unwrap();
+            },
+            beside: tree(&[("elsewhere/x", file("x"))]),
+            kept: &["d"],
+        },
+        #[cfg(unix)]
+        Case {
+            name: "a file replaced by a link",
+            old: one("x", "1"),
+            new: one("x", "2"),
+            player: |root| {
+                write(root, "y", "mine");
+                std::fs::remove_file(root.join("x")).unwrap();
+                std::os::unix::fs::symlink("y", root.join("x")).unwrap();
+            },
+            beside: one("y", "mine"),
+            kept: &["x"],
+        },
+    ]
+}
+
+fn with_beside(new: &Tree, beside: &Tree) -> Tree {
+    new.iter().chain(beside).map(|(path, node)| (path.clone(), node.clone())).collect()
+}
+
+#[test]
+fn kept_in_a_table() {
+    for case in cases() {
+        let (old, new) = (release(1, &case.old), release(2, &case.new));
+        let (temp, dir) = installed(&old);
+        (case.player)(temp.path());
+        let (applied, _) = update(&dir, &new, Depth::Quick, options()).unwrap();
+        assert_eq!(read_tree(temp.path()), with_beside(&new.tree, &case.beside), "{}", case.name);
+        let kept: Vec<&str> = applied.kept.iter().map(|(path, _)| path.as_str()).collect();
+        assert_eq!(kept, case.kept, "{}", case.name);
+        for (path, now) in &applied.kept {
+            assert!(now.starts_with(".samara/kept/1/"), "{path} is at {now}");
+            assert!(temp.path().join(now).symlink_metadata().is_ok());
+        }
+    }
+}
+
+#[test]
+fn kept_when_killed_at_every_change() {
+    let mut tried = 0;
+    for case in cases() {
+        let (old, new) = (release(1, &case.old), release(2, &case.new));
+        for at in 0.. {
+            let (temp, dir) = installed(&old);
+            drop(dir);
+            (case.player)(temp.path());
+            let mine = |root: &Path| {
+                let mut found = all_contents(root);
+                found.retain(|text| text.starts_with("mine"));
+                found.sort();
+                found.dedup();
+                found
+            };
+            let before = mine(temp.path());
+            let steps = Steps::new(Fault::Crash, at);
+            let _ = update(&FaultFs::install(temp.path(), &steps), &new, Depth::Quick, options());
+            assert_eq!(mine(temp.path()), before, "{} at {at}", case.name);
+            let dir = FaultFs::install(temp.path(), &Steps::new(Fault::None, 0));
+            recover(&dir).unwrap();
+            update(&dir, &new, Depth::Quick, options()).unwrap();
+            assert_eq!(mine(temp.path()), before, "{} at {at}", case.name);
+            let found = read_tree(temp.path());
+            assert_eq!(found, with_beside(&new.tree, &case.beside), "{} at {at}", case.name);
+            if steps.hit.lock().unwrap().is_none() {
+                break;
+            }
+            tried += 1;
+        }
+    }
+    println!("{tried} points");
+}
+
+#[test]
+fn a_repair_may_replace_damage() {
+    let old = release(1, &tree(&[("a", blocks("abcd"))]));
+    let (temp, dir) = installed(&old);
+    let mut damaged = std::fs::read(temp.path().join("a")).unwrap();
+    damaged[20_000] ^= 1;
+    std::fs::write(temp.path().join("a"), damaged).unwrap();
+    let repair = PlanOptions { keep_changed: false };
+    let (applied, fetched) = update(&dir, &old, Depth::Full, repair).unwrap();
+    assert_eq!((applied.kept.len(), fetched), (0, 16_384));
+    assert_eq!(read_tree(temp.path()), old.tree);
+}
+
+#[test]
+fn adopting_reuses_what_is_there_and_loses_nothing() {
+    let new =
+        release(1, &tree(&[("a", blocks("abcd")), ("b/b", file("bb")), ("c", file("cc")), ("e", file(""))]));
+    let temp = tempfile::tempdir().unwrap();
+    let there = tree(&[
+        ("a", blocks("abXd")),
+        ("old/c", file("cc")),
+        ("b/b", file("bb")),
+        ("save", file("mine")),
+        (" odd name ", file("zz")),
+    ]);
+    write_tree(temp.path(), &there);
+    let dir = Arc::new(InstallDir::create(temp.path(), "game", true).unwrap());
+    let (applied, fetched) = update(&dir, &new, Depth::Full, options()).unwrap();
+    assert_eq!(fetched, 16_384);
+    let kept: Vec<&str> = applied.kept.iter().map(|(path, _)| path.as_str()).collect();
+    assert_eq!(kept, ["a"]);
+    let mut want = there.clone();
+    want.extend(new.tree.clone());
+    assert_eq!(read_tree(temp.path()), want);
+    // Without its records the folder can be taken over again, and nothing is fetched.
+    drop(dir);
+    std::fs::remove_dir_all(temp.path().join(".samara")).unwrap();
+    let dir = Arc::new(InstallDir::create(temp.path(), "game", true).unwrap());
+    let (applied, fetched) = update(&dir, &new, Depth::Quick, options()).unwrap();
+    assert_eq!((applied.kept.len(), applied.placed, fetched), (0, 0, 0));
+    assert_eq!(read_tree(temp.path()), want);
+}
+
+#[test]
+fn uninstall_takes_only_what_it_brought() {
+    let old = release(1, &tree(&[("a/b", file("x")), ("cfg", file("y"))]));
+    let (temp, dir) = installed(&old);
+    write(temp.path(), "cfg", "mine");
+    write(temp.path(), "a/save", "mine too");
+    let done = uninstall(Arc::into_inner(dir).unwrap(), &()).unwrap();
+    assert_eq!(done.removed, 1);
+    let mut left = done.left;
+    left.sort();
+    assert_eq!(left, ["a", "cfg"]);
+    assert_eq!(read_tree(temp.path()), tree(&[("a/save", file("mine too")), ("cfg", file("mine"))]));
+    assert!(!temp.path().join(".samara").exists());
+
+    let (temp, dir) = installed(&old);
+    uninstall(Arc::into_inner(dir).unwrap(), &()).unwrap();
+    assert!(!temp.path().exists());
+}

@@ -1,0 +1,104 @@
+use super::*;
+use crate::apply::tests::world::*;
+
+fn found(damage: impl Fn(&std::path::Path)) -> Vec<WoundKind> {
+    let big = release(1, &tree(&[("d/a", blocks("abcdef")), ("small", file("small"))]));
+    let (temp, dir) = installed(&big);
+    damage(temp.path());
+    let local = survey(&dir, &big.target.manifest, Depth::Full, 2, &()).unwrap();
+    wounds(&local, &big.target.manifest, &big).into_iter().map(|wound| wound.kind).collect()
+}
+
+fn patch(path: &std::path::Path, at: usize, with: &[u8]) {
+    let mut data = std::fs::read(path).unwrap();
+    data[at..at + with.len()].copy_from_slice(with);
+    std::fs::write(path, data).unwrap();
+}
+
+#[test]
+fn wounds_in_a_table() {
+    let damaged = |ranges: &[Range<u64>]| vec![WoundKind::Damaged { ranges: ranges.to_vec() }];
+    assert_eq!(found(|_| {}), []);
+    assert_eq!(found(|root| patch(&root.join("d/a"), 0, b"!")), damaged(&[0..16_384]));
+    assert_eq!(found(|root| patch(&root.join("d/a"), 16_383, b"!!")), damaged(&[0..32_768]));
+    let twice = |root: &std::path::Path| {
+        patch(&root.join("d/a"), 20_000, b"!");
+        patch(&root.join("d/a"), 98_303, b"!");
+    };
+    assert_eq!(found(twice), damaged(&[16_384..32_768, 81_920..98_304]));
+    assert_eq!(found(|root| patch(&root.join("small"), 0, b"!")), damaged(&[0..5]));
+    let cut = |root: &std::path::Path| {
+        let data = std::fs::read(root.join("d/a")).unwrap();
+        std::fs::write(root.join("d/a"), &data[..40_000]).unwrap();
+    };
+    assert_eq!(found(cut), [WoundKind::WrongSize { found: 40_000, ranges: vec![32_768..98_304] }]);
+    let longer = |root: &std::path::Path| {
+        let data = std::fs::read(root.join("d/a")).unwrap();
+        std::fs::write(root.join("d/a"), [&data[..], b"x"].concat()).unwrap();
+    };
+    assert_eq!(found(longer), [WoundKind::WrongSize { found: 98_305, ranges: vec![] }]);
+    assert_eq!(found(|root| std::fs::remove_file(root.join("small")).unwrap()), [WoundKind::Missing]);
+    assert_eq!(found(|root| std::fs::remove_dir_all(root.join("d")).unwrap()), [WoundKind::Missing]);
+    let folder = |root: &std::path::Path| {
+        std::fs::remove_file(root.join("small")).unwrap();
+        std::fs::create_dir(root.join("small")).unwrap();
+    };
+    assert_eq!(found(folder), [WoundKind::WrongType]);
+    let unlisted = |root: &std::path::Path| std::fs::write(root.join("mine"), "mine").unwrap();
+    assert_eq!(found(unlisted), []);
+}
+
+#[cfg(unix)]
+#[test]
+fn links_and_bits() {
+    use std::os::unix::fs::{PermissionsExt, symlink};
+    let link = Node::Link("a".into());
+    let release = release(1, &tree(&[("a", Node::File(b"x".into(), true)), ("l", link)]));
+    let (temp, dir) = installed(&release);
+    let wounds = || {
+        let local = survey(&dir, &release.target.manifest, Depth::Full, 1, &()).unwrap();
+        let wounds = wounds(&local, &release.target.manifest, &release);
+        wounds.into_iter().map(|wound| wound.kind).collect::<Vec<_>>()
+    };
+    std::fs::set_permissions(temp.path().join("a"), std::fs::Permissions::from_mode(0o644)).unwrap();
+    std::fs::remove_file(temp.path().join("l")).unwrap();
+    symlink("b", temp.path().join("l")).unwrap();
+    assert_eq!(wounds(), [WoundKind::WrongExecutable, WoundKind::WrongLink]);
+    std::fs::remove_file(temp.path().join("l")).unwrap();
+    std::fs::write(temp.path().join("l"), "x").unwrap();
+    assert_eq!(wounds(), [WoundKind::WrongExecutable, WoundKind::WrongType]);
+}
+
+#[test]
+fn quick_believes_the_record_and_full_does_not() {
+    let release = release(1, &tree(&[("a", file("right"))]));
+    let (temp, dir) = installed(&release);
+    let path = temp.path().join("a");
+    let time = std::fs::metadata(&path).unwrap().modified().unwrap();
+    // Below the file system a bit flips: size, time and inode stay.
+    let slot = dir.fs().open("a", crate::folder::Access::Write).unwrap();
+    slot.write_at(0, b"wrong").unwrap();
+    std::fs::OpenOptions::new().write(true).open(&path).unwrap().set_modified(time).unwrap();
+    let count = |depth| {
+        let local = survey(&dir, &release.target.manifest, depth, 1, &()).unwrap();
+        wounds(&local, &release.target.manifest, &release).len()
+    };
+    assert_eq!((count(Depth::Quick), count(Depth::Full)), (0, 1));
+    slot.write_at(0, b"wrong").unwrap();
+    std::fs::OpenOptions::new()
+        .write(true)
+        .open(&path)
+        .unwrap()
+        .set_modified(time + std::time::Duration::from_secs(1))
+        .unwrap();
+    assert_eq!(count(Depth::Quick), 1);
+}
+
+#[test]
+fn a_survey_can_be_stopped() {
+    let release = release(1, &tree(&[("a", blocks("abc"))]));
+    let (_temp, dir) = installed(&release);
+    let stop = StopAfter(std::sync::atomic::AtomicI64::new(0));
+    let result = survey(&dir, &release.target.manifest, Depth::Full, 2, &stop);
+    assert!(matches!(result, Err(SurveyError::Cancelled)));
+}
