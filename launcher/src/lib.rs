@@ -7,5 +7,6 @@
 )]
 
 pub mod error;
+mod platform;
 pub mod engine;
 pub mod cli;

@@ -115,7 +115,7 @@ pub struct InstallArgs {
     #[arg(long, value_name = "ID")]
     pub game: String,
     #[command(flatten)]
-    pub(crate) at: DirArgs,
+    pub at: DirArgs,
     /// The channel to follow.
     #[arg(long, value_name = "NAME", conflicts_with = "release")]
     pub channel: Option<String>,
@@ -125,61 +125,55 @@ pub struct InstallArgs {
     /// Check the files that are in the folder already and keep those that fit.
     #[arg(long)]
     pub adopt: bool,
-    /// Go on although the repository's metadata has expired; signatures and versions are checked all the same.
-    #[arg(long)]
-    pub accept_expired: bool,
     #[command(flatten)]
-    pub(crate) sources: SourceArgs,
+    pub sources: SourceArgs,
     #[command(flatten)]
-    pub(crate) swarm: SwarmArgs,
+    pub swarm: SwarmArgs,
     #[command(flatten)]
-    pub(crate) linger: LingerArgs,
+    pub linger: LingerArgs,
 }
 
 /// `update`.
 #[derive(Debug, Args)]
 pub struct UpdateArgs {
     #[command(flatten)]
-    pub(crate) at: DirArgs,
-    /// Go on although the repository's metadata has expired; signatures and versions are checked all the same.
-    #[arg(long)]
-    pub accept_expired: bool,
+    pub at: DirArgs,
     #[command(flatten)]
-    pub(crate) sources: SourceArgs,
+    pub sources: SourceArgs,
     #[command(flatten)]
-    pub(crate) swarm: SwarmArgs,
+    pub swarm: SwarmArgs,
     #[command(flatten)]
-    pub(crate) linger: LingerArgs,
+    pub linger: LingerArgs,
 }
 
 /// `verify`.
 #[derive(Debug, Args)]
 pub struct VerifyArgs {
     #[command(flatten)]
-    pub(crate) at: DirArgs,
+    pub at: DirArgs,
     /// Fetch what is damaged or missing.
     #[arg(long)]
     pub repair: bool,
     #[command(flatten)]
-    pub(crate) sources: SourceArgs,
+    pub sources: SourceArgs,
     #[command(flatten)]
-    pub(crate) swarm: SwarmArgs,
+    pub swarm: SwarmArgs,
 }
 
 /// `seed`.
 #[derive(Debug, Args)]
 pub struct SeedArgs {
     #[command(flatten)]
-    pub(crate) at: DirArgs,
+    pub at: DirArgs,
     #[command(flatten)]
-    pub(crate) swarm: SwarmArgs,
+    pub swarm: SwarmArgs,
 }
 
 /// `uninstall`.
 #[derive(Debug, Args)]
 pub struct UninstallArgs {
     #[command(flatten)]
-    pub(crate) at: DirArgs,
+    pub at: DirArgs,
     /// Do not ask.
     #[arg(long)]
     pub yes: bool,
@@ -202,13 +196,11 @@ impl Action {
                 },
                 adopt: args.adopt,
                 sources: args.sources.sources(),
-                accept_expired: args.accept_expired,
                 linger: args.linger.linger(),
             }),
             Self::Update(args) => Operation::Update(Update {
                 dir: args.at.dir.clone(),
                 sources: args.sources.sources(),
-                accept_expired: args.accept_expired,
                 linger: args.linger.linger(),
             }),
             Self::Verify(args) => Operation::Verify(Verify {

@@ -6,24 +6,11 @@
 pub mod command;
 pub mod snapshot;
 mod board;
-mod options;
 pub mod http;
-mod context;
-mod meter;
-mod sources;
-mod transfer;
-mod record;
+mod folder;
 mod ledger;
-mod content;
-mod repository;
-mod goal;
-mod jobs;
-mod change;
-mod releases;
-mod install;
-mod seed;
-mod check;
-mod status;
+mod options;
+mod context;
 mod operations;
 mod runtime;
 
@@ -31,6 +18,7 @@ pub use board::Wake;
 pub use command::{
     Command, DEFAULT_CHANNEL, Install, Linger, Operation, Seed, Select, Sources, TaskId, Update, Verify,
 };
+pub use folder::HIDDEN;
 pub use options::Options;
 pub use runtime::{Engine, EngineHandle};
 pub use snapshot::{

@@ -118,7 +118,7 @@ async fn conduct(context: Arc<Context>, task: Task, operation: Box<Operation>) {
             task.update(|view| view.phase = Phase::Done);
             task.tell(Happened::Ended);
         }
-        Err(error) if error.is_pause() => {
+        Ok(operations::End::Paused) => {
             task.update(|view| view.phase = Phase::Paused);
             task.tell(Happened::Paused);
         }

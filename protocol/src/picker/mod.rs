@@ -1,1 +1,560 @@
-//! Being written.
+//! Which block to ask of whom.
+//!
+//! Works on blocks, so that healing one damaged block fetches 16 KiB and not a piece. Invariants, all owned here:
+//! - A wanted piece that lacks blocks is either *unstarted* and in exactly one bucket (by availability), or *started*
+//!   and has a [`Partial`]; all other pieces are in neither.
+//! - `open` holds exactly the started pieces with a free block; `free` counts the blocks nobody has been asked for.
+//!
+//! Availability counts other players only. Origin sources (seedboxes, web seeds) have everything and are not counted:
+//! "nobody has it" (availability 0) is what they are for.
+
+mod buckets;
+mod partial;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
+use std::sync::Arc;
+
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::Rng as _;
+
+use crate::blockset::BlockSet;
+use crate::metainfo::Torrent;
+use crate::units::{BLOCK_LEN, BlockRef, PieceIndex, Root, Time};
+use buckets::Buckets;
+pub use partial::{Block, BlockState, Partial};
+
+/// Somebody who can be asked for blocks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SourceId(pub u64);
+
+/// How far a search for a scarce piece of low rank goes.
+const RANK_SAMPLES: usize = 256;
+/// At most so many sources are asked for one block in the endgame.
+const ENDGAME_COPIES: u8 = 3;
+
+/// What a source may be asked for.
+#[derive(Clone, Copy)]
+pub enum Mode<'a> {
+    /// Whatever it has, rarest first.
+    Any,
+    /// Only pieces that no other player has, those of lowest rank first: the rank spreads players over pieces.
+    Scarce(&'a dyn Fn(u32) -> usize),
+}
+
+impl Mode<'_> {
+    fn allows(&self, avail: u16) -> bool {
+        matches!(self, Mode::Any) || avail == 0
+    }
+}
+
+/// One question to the picker.
+#[derive(Clone, Copy)]
+pub struct Ask<'a> {
+    /// Who would be asked.
+    pub source: SourceId,
+    /// Whether it has a piece.
+    pub has: &'a dyn Fn(u32) -> bool,
+    /// What it may be asked for.
+    pub mode: Mode<'a>,
+    /// Whether it may be asked for blocks that others have been asked for, when there is nothing else.
+    pub endgame: bool,
+}
+
+/// What became of a block that came in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Received {
+    /// It is to be written; `others` have been asked for it too.
+    Needed {
+        /// How many more requests for it are under way.
+        others: u8,
+    },
+    /// It is there already, or not wanted.
+    Unneeded,
+}
+
+/// See the module's header.
+pub struct Picker {
+    torrent: Arc<Torrent>,
+    have: BlockSet,
+    wanted: BlockSet,
+    avail: Vec<u16>,
+    buckets: Buckets,
+    partials: BTreeMap<u32, Partial>,
+    open: BTreeSet<u32>,
+    urgent: Vec<(Time, u32)>,
+    free: u32,
+    generation: u64,
+}
+
+impl Picker {
+    /// `have` and `wanted` are sets of the torrent's block numbers.
+    #[must_use]
+    pub fn new(torrent: Arc<Torrent>, have: BlockSet, wanted: BlockSet) -> Picker {
+        let pieces = torrent.layout.piece_count();
+        let mut picker = Picker {
+            avail: vec![0; pieces as usize],
+            buckets: Buckets::new(pieces),
+            partials: BTreeMap::new(),
+            open: BTreeSet::new(),
+            urgent: Vec::new(),
+            free: 0,
+            generation: 0,
+            have,
+            wanted: BlockSet::default(),
+            torrent,
+        };
+        picker.want(wanted);
+        picker
+    }
+
+    /// Replaces the wanted set. Started pieces go on.
+    pub fn want(&mut self, wanted: BlockSet) {
+        self.wanted = wanted;
+        for piece in 0..self.torrent.layout.piece_count() {
+            self.place(piece);
+        }
+        let started: Vec<u32> = self.partials.keys().copied().collect();
+        for piece in started {
+            let blocks = self.blocks_of(piece);
+            let (have, wanted) = (&self.have, &self.wanted);
+            if let Some(partial) = self.partials.get_mut(&piece) {
+                partial.want(|i| wanted.get(blocks.start + i) && !have.get(blocks.start + i));
+            }
+            self.settle(piece);
+        }
+        self.recount();
+    }
+
+    /// The verified blocks.
+    #[must_use]
+    pub fn have(&self) -> &BlockSet {
+        &self.have
+    }
+
+    /// The wanted blocks.
+    #[must_use]
+    pub fn wanted(&self) -> &BlockSet {
+        &self.wanted
+    }
+
+    /// Whether all data of the piece is verified.
+    #[must_use]
+    pub fn has_piece(&self, piece: u32) -> bool {
+        self.have.contains_range(self.blocks_of(piece))
+    }
+
+    /// Whether the piece has blocks that are wanted and not verified.
+    #[must_use]
+    pub fn wants_piece(&self, piece: u32) -> bool {
+        self.missing_in(piece) > 0
+    }
+
+    /// Whether every wanted block is verified.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        self.have.contains(&self.wanted)
+    }
+
+    /// Blocks that are wanted and of which nobody has been asked.
+    #[must_use]
+    pub fn free(&self) -> u32 {
+        self.free
+    }
+
+    /// Changes whenever something became free to ask for; a source that had nothing to give needs to be looked at
+    /// again only then, or when it has more itself.
+    #[must_use]
+    pub fn generation(&self) -> u64 {
+        self.generation
+    }
+
+    /// How many other players are known to have the piece.
+    #[must_use]
+    pub fn availability(&self, piece: u32) -> u16 {
+        self.avail.get(piece as usize).copied().unwrap_or(0)
+    }
+
+    /// The started pieces.
+    pub fn partials(&self) -> impl Iterator<Item = (u32, &Partial)> {
+        self.partials.iter().map(|(&piece, partial)| (piece, partial))
+    }
+
+    /// A started piece.
+    #[must_use]
+    pub fn partial(&self, piece: u32) -> Option<&Partial> {
+        self.partials.get(&piece)
+    }
+
+    /// One more player has the piece; returns how many now do.
+    pub fn add_availability(&mut self, piece: u32) -> u16 {
+        let Some(avail) = self.avail.get_mut(piece as usize) else { return 0 };
+        *avail = avail.saturating_add(1);
+        let avail = *avail;
+        self.buckets.moved(piece, avail);
+        avail
+    }
+
+    /// One player less has the piece.
+    pub fn remove_availability(&mut self, piece: u32) {
+        let Some(avail) = self.avail.get_mut(piece as usize) else { return };
+        *avail = avail.saturating_sub(1);
+        let avail = *avail;
+        self.buckets.moved(piece, avail);
+        if avail == 0 {
+            self.generation += 1;
+        }
+    }
+
+    /// These pieces are needed by a time; earliest first.
+    pub fn set_deadline(&mut self, pieces: Range<u32>, at: Time) {
+        self.urgent.retain(|(_, piece)| !pieces.contains(piece));
+        let known = pieces.start..pieces.end.min(self.torrent.layout.piece_count());
+        self.urgent.extend(known.map(|piece| (at, piece)));
+        self.urgent.sort_unstable();
+        self.generation += 1;
+    }
+
+    /// Chooses up to `max` blocks to ask a source for, and marks them as asked for.
+    pub fn pick(&mut self, ask: &Ask<'_>, max: usize, rng: &mut ChaCha8Rng, out: &mut Vec<BlockRef>) {
+        let goal = out.len() + max;
+        self.pick_urgent(ask, goal, out);
+        self.pick_started(ask, goal, out);
+        while out.len() < goal {
+            let Some(piece) = self.choose_unstarted(ask, rng) else { break };
+            self.start(piece);
+            self.take(piece, ask.source, goal, out);
+        }
+        if out.len() < goal && ask.endgame && self.free == 0 {
+            self.pick_endgame(ask, goal, rng, out);
+        }
+    }
+
+    /// Chooses one run of blocks without a gap, at most `max_bytes` long, and marks them as asked for. What it may
+    /// run over is for `joins` to say (pieces of one file).
+    pub fn pick_run(
+        &mut self,
+        ask: &Ask<'_>,
+        max_bytes: u64,
+        joins: &dyn Fn(u32, u32) -> bool,
+        rng: &mut ChaCha8Rng,
+    ) -> Vec<BlockRef> {
+        let mut out = Vec::new();
+        let goal = usize::try_from(max_bytes.div_ceil(u64::from(BLOCK_LEN)).max(1)).unwrap_or(usize::MAX);
+        let first = self.open.iter().copied().find(|&piece| self.may_take(piece, ask));
+        let Some(mut piece) = first.or_else(|| self.choose_unstarted(ask, rng)) else { return out };
+        loop {
+            self.start(piece);
+            self.take_run(piece, ask.source, goal, &mut out);
+            let next = piece + 1;
+            let whole = out.last().is_some_and(|last| self.ends_piece(*last));
+            let follows = self.buckets.contains(next) && ask.mode.allows(self.availability(next));
+            if out.len() >= goal || !whole || !follows || !(ask.has)(next) || !joins(piece, next) {
+                return out;
+            }
+            piece = next;
+        }
+    }
+
+    /// A request ended without its block: rejected, cancelled, timed out, or its source is gone.
+    pub fn release(&mut self, block: BlockRef) {
+        let Some(partial) = self.partials.get_mut(&block.piece.0) else { return };
+        if partial.release(index(block)) {
+            self.free += 1;
+            self.generation += 1;
+            self.open.insert(block.piece.0);
+        }
+        self.settle(block.piece.0);
+    }
+
+    /// A block came in from a source.
+    pub fn received(&mut self, block: BlockRef, source: SourceId) -> Received {
+        let piece = block.piece.0;
+        if !self.partials.contains_key(&piece) && self.wants_piece(piece) {
+            self.start(piece);
+        }
+        let Some(partial) = self.partials.get_mut(&piece) else { return Received::Unneeded };
+        let Some((was_free, others)) = partial.receive(index(block), source) else {
+            return Received::Unneeded;
+        };
+        if was_free {
+            self.free -= 1;
+        }
+        self.settle(piece);
+        Received::Needed { others }
+    }
+
+    /// A block is on disk but not verified. True when all data of the piece now is on disk.
+    pub fn written(&mut self, block: BlockRef, leaf: Option<Root>) -> bool {
+        self.partials.get_mut(&block.piece.0).is_some_and(|partial| partial.written(index(block), leaf))
+    }
+
+    /// The leaf hash of a block that was on disk before its piece was started.
+    pub fn set_leaf(&mut self, block: BlockRef, leaf: Root) -> bool {
+        self.partials.get_mut(&block.piece.0).is_some_and(|partial| partial.set_leaf(index(block), leaf))
+    }
+
+    /// A block is verified. True when its whole piece now is.
+    pub fn verified(&mut self, block: BlockRef) -> bool {
+        let piece = block.piece.0;
+        let number = self.blocks_of(piece).start + index(block) as u32;
+        self.have.set(number);
+        if let Some(partial) = self.partials.get_mut(&piece) {
+            partial.verified(index(block));
+        }
+        self.settle(piece);
+        self.has_piece(piece)
+    }
+
+    /// A block that was received turned out wrong, or could not be written: it is fetched again.
+    pub fn failed(&mut self, block: BlockRef) {
+        if let Some(partial) = self.partials.get_mut(&block.piece.0)
+            && partial.fail(index(block))
+        {
+            self.free += 1;
+            self.generation += 1;
+            self.open.insert(block.piece.0);
+        }
+    }
+
+    /// The piece failed, and these sent its blocks (offset, author, leaf hash). From now on its blocks are taken from one
+    /// source only: that of the next request.
+    pub fn suspect(&mut self, piece: u32, suspects: Vec<(u32, SourceId, Option<Root>)>) {
+        if let Some(partial) = self.partials.get_mut(&piece) {
+            partial.exclusive = true;
+            partial.owner = None;
+            partial.suspects.extend(suspects);
+        }
+    }
+
+    /// It is known by other means who lied about the piece.
+    pub fn clear_suspects(&mut self, piece: u32) {
+        if let Some(partial) = self.partials.get_mut(&piece) {
+            partial.exclusive = false;
+            partial.suspects.clear();
+            self.generation += 1;
+        }
+    }
+
+    /// The source is gone: pieces that were its alone are anyone's.
+    pub fn forget_source(&mut self, source: SourceId) {
+        for partial in self.partials.values_mut() {
+            if partial.owner == Some(source) {
+                partial.owner = None;
+                self.generation += 1;
+            }
+        }
+    }
+
+    /// Blocks that were verified no longer are (file withdrawn). They are not wanted either.
+    pub fn withdraw(&mut self, blocks: Range<u32>) {
+        self.have.remove_range(blocks.clone());
+        self.wanted.remove_range(blocks);
+    }
+
+    /// Blocks of withdrawn or foreign origin are verified.
+    pub fn restore(&mut self, blocks: Range<u32>) {
+        self.have.insert_range(blocks);
+        let wanted = std::mem::take(&mut self.wanted);
+        self.want(wanted);
+    }
+
+    fn pick_urgent(&mut self, ask: &Ask<'_>, goal: usize, out: &mut Vec<BlockRef>) {
+        if self.urgent.is_empty() {
+            return;
+        }
+        let mut urgent = std::mem::take(&mut self.urgent);
+        urgent.retain(|&(_, piece)| self.wants_piece(piece));
+        for &(_, piece) in &urgent {
+            if out.len() >= goal {
+                break;
+            }
+            if !(ask.has)(piece) {
+                continue;
+            }
+            if self.buckets.contains(piece) {
+                self.start(piece);
+            }
+            if self.may_own(piece, ask.source) {
+                self.take(piece, ask.source, goal, out);
+            }
+        }
+        self.urgent = urgent;
+    }
+
+    /// Started pieces first, and among them those that this source has worked on.
+    fn pick_started(&mut self, ask: &Ask<'_>, goal: usize, out: &mut Vec<BlockRef>) {
+        for own in [true, false] {
+            if out.len() >= goal || self.open.is_empty() {
+                return;
+            }
+            let candidates: Vec<u32> = self
+                .open
+                .iter()
+                .copied()
+                .filter(|piece| self.partials.get(piece).is_some_and(|p| (p.last == Some(ask.source)) == own))
+                .filter(|&piece| self.may_take(piece, ask))
+                .collect();
+            for piece in candidates {
+                if out.len() >= goal {
+                    return;
+                }
+                self.take(piece, ask.source, goal, out);
+            }
+        }
+    }
+
+    fn may_take(&self, piece: u32, ask: &Ask<'_>) -> bool {
+        (ask.has)(piece) && ask.mode.allows(self.availability(piece)) && self.may_own(piece, ask.source)
+    }
+
+    fn may_own(&self, piece: u32, source: SourceId) -> bool {
+        self.partials.get(&piece).is_some_and(|p| !p.exclusive || p.owner.is_none_or(|owner| owner == source))
+    }
+
+    fn choose_unstarted(&self, ask: &Ask<'_>, rng: &mut ChaCha8Rng) -> Option<u32> {
+        let Mode::Scarce(rank) = ask.mode else {
+            return self.buckets.iter_from(|len| random_below(rng, len)).find(|&piece| (ask.has)(piece));
+        };
+        let start = random_below(rng, self.buckets.len_of(0));
+        let mut best = None;
+        for piece in self.buckets.iter_of(0, start).filter(|&piece| (ask.has)(piece)).take(RANK_SAMPLES) {
+            let rank = rank(piece);
+            if rank == 0 {
+                return Some(piece);
+            }
+            if best.is_none_or(|(least, _)| rank < least) {
+                best = Some((rank, piece));
+            }
+        }
+        best.map(|(_, piece)| piece)
+    }
+
+    /// Blocks that others have been asked for: fewest requests first is approximated by passes.
+    fn pick_endgame(&mut self, ask: &Ask<'_>, goal: usize, rng: &mut ChaCha8Rng, out: &mut Vec<BlockRef>) {
+        let pieces: Vec<u32> = self.partials.keys().copied().collect();
+        let start = random_below(rng, pieces.len());
+        for copies in 1..ENDGAME_COPIES {
+            for at in 0..pieces.len() {
+                let piece = pieces[(start + at) % pieces.len()];
+                if !(ask.has)(piece) || !ask.mode.allows(self.availability(piece)) {
+                    continue;
+                }
+                let layout = &self.torrent.layout;
+                let first = piece * layout.blocks_per_piece();
+                let Some(partial) = self.partials.get_mut(&piece).filter(|p| !p.exclusive) else { continue };
+                for i in partial.duplicate(copies, ask.source, goal - out.len()) {
+                    out.extend(layout.block_ref(first + i));
+                }
+                if out.len() >= goal {
+                    return;
+                }
+            }
+        }
+    }
+
+    fn take(&mut self, piece: u32, source: SourceId, goal: usize, out: &mut Vec<BlockRef>) {
+        let layout = &self.torrent.layout;
+        let first = piece * layout.blocks_per_piece();
+        let Some(partial) = self.partials.get_mut(&piece) else { return };
+        while out.len() < goal {
+            let Some(i) = partial.take_free(source) else { break };
+            self.free -= 1;
+            out.extend(layout.block_ref(first + i));
+        }
+        self.settle(piece);
+    }
+
+    fn take_run(&mut self, piece: u32, source: SourceId, goal: usize, out: &mut Vec<BlockRef>) {
+        let layout = &self.torrent.layout;
+        let first = piece * layout.blocks_per_piece();
+        let Some(partial) = self.partials.get_mut(&piece) else { return };
+        let mut expected = (!out.is_empty()).then_some(0);
+        while out.len() < goal {
+            let Some(i) = partial.first_free().filter(|&i| expected.is_none_or(|e| e == i)) else { break };
+            partial.take_free(source);
+            self.free -= 1;
+            expected = Some(i + 1);
+            out.extend(layout.block_ref(first + i));
+        }
+        self.settle(piece);
+    }
+
+    fn ends_piece(&self, block: BlockRef) -> bool {
+        block.offset + block.len == self.torrent.layout.piece_wire_len(block.piece)
+    }
+
+    /// Makes an unstarted piece a started one; nothing happens to others.
+    fn start(&mut self, piece: u32) {
+        if self.partials.contains_key(&piece) {
+            return;
+        }
+        self.buckets.remove(piece);
+        let blocks = self.blocks_of(piece);
+        let partial = Partial::new(blocks.clone().map(|block| {
+            if self.have.get(block) {
+                BlockState::Verified
+            } else if self.wanted.get(block) {
+                BlockState::Free
+            } else {
+                BlockState::Unwanted
+            }
+        }));
+        self.partials.insert(piece, partial);
+        self.settle(piece);
+    }
+
+    /// Puts the invariants about one started piece right.
+    fn settle(&mut self, piece: u32) {
+        let Some(partial) = self.partials.get(&piece) else { return };
+        if partial.is_settled() {
+            self.partials.remove(&piece);
+            self.open.remove(&piece);
+            self.place(piece);
+        } else if partial.first_free().is_some() {
+            self.open.insert(piece);
+        } else {
+            self.open.remove(&piece);
+        }
+    }
+
+    /// Puts the invariants about one unstarted piece right.
+    fn place(&mut self, piece: u32) {
+        if self.partials.contains_key(&piece) {
+            return;
+        }
+        if self.missing_in(piece) > 0 {
+            self.buckets.insert(piece, self.availability(piece));
+        } else {
+            self.buckets.remove(piece);
+        }
+    }
+
+    fn recount(&mut self) {
+        let unstarted: u32 = self.buckets.iter().map(|piece| self.missing_in(piece)).sum();
+        let started: u32 = self.partials.values().map(Partial::free).sum();
+        self.free = unstarted + started;
+        self.generation += 1;
+    }
+
+    fn missing_in(&self, piece: u32) -> u32 {
+        let blocks = self.blocks_of(piece);
+        if self.wanted.count_range(blocks.clone()) == 0 || self.have.contains_range(blocks.clone()) {
+            return 0;
+        }
+        blocks.filter(|&block| self.wanted.get(block) && !self.have.get(block)).count() as u32
+    }
+
+    fn blocks_of(&self, piece: u32) -> Range<u32> {
+        self.torrent.layout.piece_blocks(PieceIndex(piece))
+    }
+}
+
+fn index(block: BlockRef) -> usize {
+    (block.offset / BLOCK_LEN) as usize
+}
+
+/// A number below `n`, or 0. The bias of the remainder does not matter here.
+pub(crate) fn random_below(rng: &mut ChaCha8Rng, n: usize) -> usize {
+    if n < 2 { 0 } else { (rng.next_u64() % n as u64) as usize }
+}

@@ -1,0 +1,161 @@
+//! Addresses we may connect to.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use super::io::{AddrClass, PeerSource};
+use crate::units::{Time, WireHash};
+
+/// Attempts before an address is forgotten.
+const MAX_FAILURES: u32 = 4;
+
+/// An address and what we know about it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Candidate {
+    /// Not before.
+    pub next_try: Time,
+    /// In a row.
+    pub failures: u32,
+    /// A connection exists or is attempted.
+    pub in_use: bool,
+    /// The hash under which it was seen.
+    pub hash: WireHash,
+}
+
+pub(super) struct Candidates {
+    known: BTreeMap<SocketAddr, Candidate>,
+    max: usize,
+}
+
+impl Candidates {
+    pub(super) fn new(max: usize) -> Candidates {
+        Candidates { known: BTreeMap::new(), max }
+    }
+
+    /// True when the address is new.
+    pub(super) fn add(&mut self, addr: SocketAddr, source: PeerSource, hash: WireHash) -> bool {
+        let full = self.known.len() >= self.max && source != PeerSource::Added;
+        if full || self.known.contains_key(&addr) || !is_acceptable(addr, source) {
+            return false;
+        }
+        let fresh = Candidate { next_try: Time::ZERO, failures: 0, in_use: false, hash };
+        self.known.insert(addr, fresh);
+        true
+    }
+
+    /// The addresses that can be tried now.
+    pub(super) fn ready(&self, now: Time) -> Vec<(SocketAddr, WireHash)> {
+        let ready = |c: &Candidate| !c.in_use && c.next_try <= now;
+        self.known.iter().filter(|(_, c)| ready(c)).map(|(addr, c)| (*addr, c.hash)).collect()
+    }
+
+    pub(super) fn set_in_use(&mut self, addr: SocketAddr, in_use: bool) {
+        if let Some(candidate) = self.known.get_mut(&addr) {
+            candidate.in_use = in_use;
+        }
+    }
+
+    pub(super) fn succeeded(&mut self, addr: SocketAddr) {
+        if let Some(candidate) = self.known.get_mut(&addr) {
+            candidate.failures = 0;
+        }
+    }
+
+    /// A connection could not be made, or did not last: later, and with `other` as the hash.
+    pub(super) fn failed(&mut self, addr: SocketAddr, other: Option<WireHash>, now: Time) {
+        let Some(candidate) = self.known.get_mut(&addr) else { return };
+        candidate.in_use = false;
+        candidate.failures += 1;
+        candidate.next_try = now + Duration::from_secs(5 << candidate.failures.min(6));
+        candidate.hash = other.unwrap_or(candidate.hash);
+        if candidate.failures >= MAX_FAILURES {
+            self.known.remove(&addr);
+        }
+    }
+
+    /// A connection ended: not again for a while.
+    pub(super) fn ended(&mut self, addr: SocketAddr, pause: Duration, now: Time) {
+        if let Some(candidate) = self.known.get_mut(&addr) {
+            candidate.in_use = false;
+            candidate.next_try = now + pause;
+        }
+    }
+
+    /// Never again.
+    pub(super) fn forget(&mut self, addr: SocketAddr) {
+        self.known.remove(&addr);
+    }
+}
+
+/// The kind of network an address belongs to.
+pub(super) fn class_of(ip: IpAddr) -> AddrClass {
+    match ip.to_canonical() {
+        ip if ip.is_loopback() => AddrClass::Loopback,
+        IpAddr::V4(v4) if v4.is_private() || v4.is_link_local() => AddrClass::Private,
+        IpAddr::V6(v6) if v6.is_unique_local() || v6.is_unicast_link_local() => AddrClass::Private,
+        _ => AddrClass::Public,
+    }
+}
+
+fn is_acceptable(addr: SocketAddr, source: PeerSource) -> bool {
+    let ip = addr.ip();
+    let broadcast = matches!(ip, IpAddr::V4(v4) if v4.is_broadcast());
+    if addr.port() == 0 || ip.is_unspecified() || ip.is_multicast() || broadcast {
+        return false;
+    }
+    let class = class_of(ip);
+    match source {
+        PeerSource::Added => true,
+        PeerSource::Tracker(through) => class == AddrClass::Public || class == through,
+        PeerSource::Lan => class != AddrClass::Public,
+        PeerSource::Gossip => class == AddrClass::Public,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn which_addresses_are_believed() {
+        use AddrClass::*;
+        use PeerSource::*;
+        for (addr, source, accepted) in [
+            ("8.8.8.8:1", Tracker(Public), true),
+            ("8.8.8.8:1", Tracker(Loopback), true),
+            ("8.8.8.8:0", Added, false),
+            ("127.0.0.1:1", Tracker(Public), false),
+            ("127.0.0.1:1", Tracker(Private), false),
+            ("127.0.0.1:1", Tracker(Loopback), true),
+            ("127.0.0.1:1", Gossip, false),
+            ("127.0.0.1:1", Added, true),
+            ("10.0.0.1:1", Tracker(Public), false),
+            ("10.0.0.1:1", Tracker(Private), true),
+            ("10.0.0.1:1", Lan, true),
+            ("8.8.8.8:1", Lan, false),
+            ("[::ffff:127.0.0.1]:1", Tracker(Public), false),
+            ("[fe80::1]:1", Gossip, false),
+            ("[2001:db8::1]:1", Gossip, true),
+            ("0.0.0.0:1", Added, false),
+            ("224.0.0.1:1", Added, false),
+            ("255.255.255.255:1", Added, false),
+        ] {
+            let mut candidates = Candidates::new(10);
+            let accepts = candidates.add(addr.parse().unwrap(), source, WireHash([0; 20]));
+            assert_eq!(accepts, accepted, "{addr} {source:?}");
+        }
+    }
+
+    #[test]
+    fn an_address_that_never_answers_is_forgotten() {
+        let (mut candidates, addr) = (Candidates::new(1), "8.8.8.8:1".parse().unwrap());
+        assert!(candidates.add(addr, PeerSource::Gossip, WireHash([0; 20])));
+        assert!(!candidates.add("8.8.4.4:1".parse().unwrap(), PeerSource::Gossip, WireHash([0; 20])));
+        for _ in 0..MAX_FAILURES {
+            assert!(!candidates.ready(Time::MAX).is_empty());
+            candidates.failed(addr, None, Time::ZERO);
+        }
+        assert!(candidates.ready(Time::MAX).is_empty());
+    }
+}

@@ -1,0 +1,333 @@
+//! Web seeds (BEP 19) as sources in the same picker as peers.
+//!
+//! They start at once, on what no player has, and yield as peers deliver: beside a seedbox that serves us they are the
+//! same machine's bytes by another road. They come back when a player would have to wait. One fetch is one run of
+//! blocks without a gap; where it crosses files (v1 only) its parts are fetched one after the other.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::ops::Range;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+
+use super::content::Active;
+use super::download::{fellows, rank_of};
+use super::io::{Event, JobId, Output, SourceKind, WebFault, WebSeedId};
+use super::{Running, Swarm, web_source};
+use crate::picker::{Ask, Mode};
+use crate::session::Meter;
+use crate::units::{BLOCK_LEN, BlockRef, FileIndex, Time};
+
+/// Bytes in a fetch: at first, and at most.
+const FIRST_RUN: u64 = 1024 * 1024;
+const LARGEST_RUN: u64 = 8 * 1024 * 1024;
+/// Fetches under way at one web seed.
+const MAX_FETCHES: usize = 4;
+/// A fetch without a byte for so long is given up.
+const STALL: Duration = Duration::from_secs(8);
+/// Peers who may be asked get so long before web seeds bring what peers have.
+const GRACE: Duration = Duration::from_secs(3);
+/// Peers that deliver so many bytes a second make web seeds yield.
+const YIELD_RATE: u64 = 1_000_000;
+
+struct Seed {
+    dropped: bool,
+    retry_at: Time,
+    failures: u32,
+    rate: Meter,
+    lacks: BTreeSet<FileIndex>,
+}
+
+struct Part {
+    file: Option<FileIndex>,
+    range: Range<u64>,
+}
+
+struct Fetch {
+    seed: WebSeedId,
+    blocks: VecDeque<BlockRef>,
+    parts: VecDeque<Part>,
+    /// What of the part under way is still to come, in bytes.
+    left: u64,
+    buffer: BytesMut,
+    progress_at: Time,
+}
+
+pub(super) struct Web {
+    seeds: Vec<Seed>,
+    fetches: BTreeMap<JobId, Fetch>,
+    /// Since when what lacks would take too long.
+    hungry_since: Option<Time>,
+}
+
+impl Web {
+    pub(super) fn new(seeds: u32) -> Web {
+        let seed = |_| Seed {
+            dropped: false,
+            retry_at: Time::ZERO,
+            failures: 0,
+            rate: Meter::new(Time::ZERO),
+            lacks: BTreeSet::new(),
+        };
+        Web { seeds: (0..seeds).map(seed).collect(), fetches: BTreeMap::new(), hungry_since: None }
+    }
+
+    pub(super) fn running(&self) -> usize {
+        self.fetches.len()
+    }
+
+    fn running_at(&self, seed: WebSeedId) -> usize {
+        self.fetches.values().filter(|f| f.seed == seed).count()
+    }
+}
+
+impl Swarm {
+    /// Starts fetches that are of use now, gives up those that stall.
+    pub(super) fn web_tick(&mut self, now: Time) {
+        if self.web.seeds.is_empty() {
+            return;
+        }
+        let stalled: Vec<JobId> = self
+            .web
+            .fetches
+            .iter()
+            .filter(|(_, f)| now.since(f.progress_at) > STALL)
+            .map(|(&job, _)| job)
+            .collect();
+        for job in stalled {
+            self.out.push_back(Output::CancelFetch { fetch: job });
+            self.on_web_failed(now, job, WebFault::Unreachable("no data".to_owned()));
+        }
+        let hungry = self.is_hungry(now);
+        self.web.hungry_since = if hungry { self.web.hungry_since.or(Some(now)) } else { None };
+        for seed in 0..self.web.seeds.len() {
+            while self.start_fetch(now, seed) {}
+        }
+    }
+
+    fn start_fetch(&mut self, now: Time, seed: usize) -> bool {
+        let id = WebSeedId(seed as u32);
+        let running = self.web.running_at(id);
+        let usable = self.web.seeds.get(seed).is_some_and(|s| !s.dropped && s.retry_at <= now);
+        if self.running != Running::Yes || !usable || self.is_complete() || self.down.available(now) == 0 {
+            return false;
+        }
+        let from_peers =
+            self.conns.values_mut().filter(|s| s.can_ask()).fold((0, 0, false), |(n, rate, origin), s| {
+                (n + 1, rate + s.down.rate.rate(now), origin || (s.is_origin() && !s.down.snubbed))
+            });
+        let (askable, peer_rate, origin) = from_peers;
+        let most = match (askable, origin) {
+            (_, true) if peer_rate > YIELD_RATE => 0,
+            (_, true) => 1,
+            _ => MAX_FETCHES,
+        };
+        if running >= most {
+            return false;
+        }
+        let patient = self.web.hungry_since.is_none_or(|since| now.since(since) < GRACE);
+        let rescue = self.web.hungry_since.is_some() && (askable == 0 || !patient) && !origin;
+        let blocks = self.choose_run(now, seed, rescue);
+        if blocks.is_empty() {
+            return false;
+        }
+        self.begin(now, id, blocks)
+    }
+
+    fn choose_run(&mut self, now: Time, seed: usize, rescue: bool) -> Vec<BlockRef> {
+        let fellows = fellows(&self.conns, self.peer_id);
+        let rank = |piece: u32| rank_of(&fellows, piece);
+        let (Some(content), Some(web)) = (&mut self.content, self.web.seeds.get_mut(seed)) else {
+            return Vec::new();
+        };
+        let torrent = content.torrent.clone();
+        let layout = &torrent.layout;
+        let lacks = &web.lacks;
+        let has = |piece: u32| {
+            let file = layout.file_of_piece(crate::units::PieceIndex(piece));
+            lacks.is_empty() || file.is_some_and(|file| !lacks.contains(&file))
+        };
+        let file_of = |piece: u32| layout.file_of_piece(crate::units::PieceIndex(piece));
+        let joins = |a: u32, b: u32| file_of(a) == file_of(b);
+        // Half a second's worth, and never so much that others could not take their share.
+        let share = u64::from(content.picker.free()) * u64::from(BLOCK_LEN) / 16;
+        let piece_len = u64::from(layout.piece_len);
+        let worth = (web.rate.rate(now) / 2).max(FIRST_RUN).min(share.max(piece_len)).min(LARGEST_RUN);
+        let source = web_source(WebSeedId(seed as u32));
+        let mut blocks = Vec::new();
+        if self.player_seeds == 0 {
+            let ask = Ask { source, has: &has, mode: Mode::Scarce(&rank), endgame: false };
+            blocks = content.picker.pick_run(&ask, worth, &joins, &mut self.rng);
+        }
+        if blocks.is_empty() && rescue {
+            let ask = Ask { source, has: &has, mode: Mode::Any, endgame: false };
+            blocks = content.picker.pick_run(&ask, worth, &joins, &mut self.rng);
+        }
+        blocks
+    }
+
+    fn begin(&mut self, now: Time, seed: WebSeedId, blocks: Vec<BlockRef>) -> bool {
+        let Some(content) = &self.content else { return false };
+        let parts = content.parts_of(&blocks);
+        let blocks = blocks.into();
+        let fetch = Fetch { seed, blocks, parts, left: 0, buffer: BytesMut::new(), progress_at: now };
+        self.next_part(now, fetch);
+        true
+    }
+
+    /// Asks for the next part of a fetch; pads are filled in at once.
+    fn next_part(&mut self, now: Time, mut fetch: Fetch) {
+        while let Some(part) = fetch.parts.pop_front() {
+            let len = part.range.end - part.range.start;
+            let Some(file) = part.file else {
+                let zeros = Bytes::from(vec![0; usize::try_from(len).unwrap_or(0)]);
+                self.feed(now, &mut fetch, zeros);
+                continue;
+            };
+            fetch.left = len;
+            let job = self.new_job();
+            let seed = fetch.seed;
+            self.web.fetches.insert(job, fetch);
+            self.out.push_back(Output::FetchRange { fetch: job, seed, file, range: part.range });
+            return;
+        }
+    }
+
+    pub(super) fn on_web_data(&mut self, now: Time, job: JobId, data: Bytes) {
+        let Some(mut fetch) = self.web.fetches.remove(&job) else { return };
+        let len = data.len() as u64;
+        if len > fetch.left {
+            self.web.fetches.insert(job, fetch);
+            self.out.push_back(Output::CancelFetch { fetch: job });
+            return self.on_web_failed(now, job, WebFault::Protocol("more bytes than asked for".to_owned()));
+        }
+        fetch.left -= len;
+        fetch.progress_at = now;
+        self.down.charge(now, len);
+        self.count_received(now, SourceKind::Web, u32::try_from(len).unwrap_or(u32::MAX));
+        if let Some(seed) = self.web.seeds.get_mut(fetch.seed.0 as usize) {
+            seed.rate.add(now, len);
+            seed.failures = 0;
+        }
+        self.feed(now, &mut fetch, data);
+        let useless = fetch.blocks.iter().all(|block| self.is_there(*block));
+        if useless && fetch.left > 0 && !fetch.blocks.is_empty() {
+            self.release(now, fetch.blocks);
+            self.out.push_back(Output::CancelFetch { fetch: job });
+            return;
+        }
+        let dropped = self.web.seeds.get(fetch.seed.0 as usize).is_none_or(|s| s.dropped);
+        if dropped {
+            self.release(now, fetch.blocks);
+            self.out.push_back(Output::CancelFetch { fetch: job });
+            return;
+        }
+        self.web.fetches.insert(job, fetch);
+    }
+
+    fn is_there(&self, block: BlockRef) -> bool {
+        let Some(content) = &self.content else { return true };
+        content.torrent.layout.block_number(block).is_none_or(|number| content.picker.have().get(number))
+    }
+
+    /// Cuts what came in into blocks.
+    fn feed(&mut self, now: Time, fetch: &mut Fetch, mut data: Bytes) {
+        let source = web_source(fetch.seed);
+        while let Some(&block) = fetch.blocks.front() {
+            let need = block.len as usize - fetch.buffer.len();
+            if data.len() < need {
+                fetch.buffer.extend_from_slice(&data);
+                return;
+            }
+            let piece = data.split_to(need);
+            let whole = if fetch.buffer.is_empty() {
+                piece
+            } else {
+                fetch.buffer.extend_from_slice(&piece);
+                fetch.buffer.split().freeze()
+            };
+            fetch.blocks.pop_front();
+            self.take_block(now, block, whole, source);
+        }
+    }
+
+    pub(super) fn on_web_end(&mut self, now: Time, job: JobId) {
+        let Some(fetch) = self.web.fetches.remove(&job) else { return };
+        if fetch.left > 0 {
+            self.web.fetches.insert(job, fetch);
+            return self.on_web_failed(now, job, WebFault::Unreachable("ended early".to_owned()));
+        }
+        let seed = fetch.seed.0 as usize;
+        if fetch.parts.is_empty() {
+            self.release(now, fetch.blocks);
+        } else {
+            self.next_part(now, fetch);
+        }
+        while self.start_fetch(now, seed) {}
+    }
+
+    pub(super) fn on_web_failed(&mut self, now: Time, job: JobId, fault: WebFault) {
+        let Some(fetch) = self.web.fetches.remove(&job) else { return };
+        let first = fetch.blocks.front().copied();
+        self.release(now, fetch.blocks);
+        let lacking =
+            first.and_then(|block| self.content.as_ref()?.torrent.layout.file_of_piece(block.piece));
+        let Some(seed) = self.web.seeds.get_mut(fetch.seed.0 as usize) else { return };
+        seed.failures += 1;
+        match fault {
+            WebFault::Unreachable(_) => {
+                seed.retry_at = now + Duration::from_secs(1 << seed.failures.min(6));
+            }
+            WebFault::RetryAfter(wait) => seed.retry_at = now + wait.min(Duration::from_secs(600)),
+            WebFault::Missing(_) => seed.lacks.extend(lacking),
+            WebFault::Protocol(why) => self.drop_web_seed(now, fetch.seed, &why),
+        }
+    }
+
+    /// The web seed lied: it is not used any more.
+    pub(super) fn drop_web_seed(&mut self, now: Time, id: WebSeedId, why: &str) {
+        let Some(seed) = self.web.seeds.get_mut(id.0 as usize) else { return };
+        if std::mem::replace(&mut seed.dropped, true) {
+            return;
+        }
+        self.event(Event::WebSeedDropped { seed: id, reason: why.to_owned() });
+        let jobs: Vec<JobId> =
+            self.web.fetches.iter().filter(|(_, f)| f.seed == id).map(|(&job, _)| job).collect();
+        self.cancel_fetches(now, &jobs);
+    }
+
+    /// Ends all fetches.
+    pub(super) fn stop_web(&mut self, now: Time) {
+        let jobs: Vec<JobId> = self.web.fetches.keys().copied().collect();
+        self.cancel_fetches(now, &jobs);
+    }
+
+    fn cancel_fetches(&mut self, now: Time, jobs: &[JobId]) {
+        for &job in jobs {
+            if let Some(fetch) = self.web.fetches.remove(&job) {
+                self.release(now, fetch.blocks);
+                self.out.push_back(Output::CancelFetch { fetch: job });
+            }
+        }
+    }
+
+    fn release(&mut self, now: Time, blocks: VecDeque<BlockRef>) {
+        let blocks: Vec<BlockRef> = blocks.into();
+        self.release_all(now, &blocks);
+    }
+}
+
+impl Active {
+    /// The parts of files that a run of blocks covers, in order.
+    fn parts_of(&self, blocks: &[BlockRef]) -> VecDeque<Part> {
+        let mut parts: VecDeque<Part> = VecDeque::new();
+        for span in blocks.iter().flat_map(|block| self.torrent.layout.spans(*block)) {
+            let range = span.file_offset..span.file_offset + u64::from(span.len);
+            match parts.back_mut() {
+                Some(last) if last.file == span.file && span.file.is_some() => last.range.end = range.end,
+                _ => parts.push_back(Part { file: span.file, range }),
+            }
+        }
+        parts
+    }
+}
