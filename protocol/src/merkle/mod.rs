@@ -11,7 +11,9 @@ mod hasher;
 mod proof;
 
 pub use hasher::{FileHasher, FileHashes};
-pub use proof::{HashRange, MAX_REQUEST_HASHES, ProofError, Proven, Tree, prove};
+pub use proof::{
+    HashRange, MAX_ANSWER_HASHES, MAX_REQUEST_HASHES, ProofError, Proven, Tree, prove, requests_for_layer,
+};
 
 use crate::units::{BLOCK_LEN, Root};
 use sha2::{Digest, Sha256};

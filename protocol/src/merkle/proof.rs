@@ -6,8 +6,10 @@
 use super::{next_layer, pad, parent, root_layer, subtree};
 use crate::units::Root;
 
-/// The most hashes that may be asked for at once (BEP 52).
+/// The most hashes we ask for at once (BEP 52).
 pub const MAX_REQUEST_HASHES: u32 = 512;
+/// The most hashes we answer with: libtorrent asks for all leaves of a piece, however large that is.
+pub const MAX_ANSWER_HASHES: u32 = 8192;
 
 /// Which hashes of a file's tree are asked for (BEP 52 `hash request`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -72,10 +74,11 @@ impl Tree {
     }
 
     /// The hashes that answer a request: `None` is to be answered with a reject. Lengths that are not a power of two
-    /// are answered when they need no proof, or begin a subtree of the next power of two.
+    /// are answered when they begin a subtree of the next one; a single hash comes with its sibling, or nothing could
+    /// be proved with it.
     #[must_use]
     pub fn answer(&self, range: &HashRange) -> Option<Vec<Root>> {
-        if Some(range.root) != self.root() || !(1..=MAX_REQUEST_HASHES).contains(&range.length) {
+        if Some(range.root) != self.root() || !(1..=MAX_ANSWER_HASHES).contains(&range.length) {
             return None;
         }
         let span = range.length.next_power_of_two();
@@ -89,11 +92,30 @@ impl Tree {
             .map(|index| self.node(range.base_layer, index))
             .collect::<Option<Vec<Root>>>()?;
         let subtree_height = span.ilog2();
-        for above in subtree_height.max(1)..=range.proof_layers {
+        for above in subtree_height..=range.proof_layers {
             hashes.push(self.node(range.base_layer + above, (first >> above) ^ 1)?);
         }
         Some(hashes)
     }
+}
+
+/// The requests that bring a whole layer of a file and prove it up to the root: in powers of two, at most
+/// [`MAX_REQUEST_HASHES`] each. None for a layer of one node, which is the root or hangs directly below it.
+pub fn requests_for_layer(root: Root, layer: u32, file_len: u64) -> impl Iterator<Item = HashRange> {
+    let above = root_layer(file_len).saturating_sub(layer);
+    let count = super::leaf_count(file_len).div_ceil(1u64.checked_shl(layer).unwrap_or(u64::MAX));
+    let length = u64::from(MAX_REQUEST_HASHES).min(1u64.checked_shl(above).unwrap_or(u64::MAX));
+    let starts = (0..count).step_by(length as usize).take_while(move |_| above > 0);
+    starts.filter_map(move |start| {
+        let rest = (count - start).next_power_of_two().clamp(2, length);
+        Some(HashRange {
+            root,
+            base_layer: layer,
+            index: u32::try_from(start).ok()?,
+            length: rest as u32,
+            proof_layers: above - 1,
+        })
+    })
 }
 
 /// What hashes prove: that these are children of a node higher up.
@@ -199,7 +221,12 @@ mod tests {
             (64, 5, Some(64)),
             (64, 0, Some(64)),
             (128, 0, None),
-            (1024, 0, None),
+            (65, 0, None),
+            (1, 0, Some(2)),
+            (1, 5, Some(7)),
+            (3, 0, Some(3)),
+            (3, 2, Some(4)),
+            (u32::MAX, 0, None),
             (0, 0, None),
         ];
         for (length, proof_layers, hashes) in cases {
@@ -219,7 +246,7 @@ mod tests {
                     for proof_layers in numbers {
                         let range = HashRange { root, base_layer, index, length, proof_layers };
                         if let Some(hashes) = tree.answer(&range) {
-                            assert!(hashes.len() <= 520);
+                            assert!(hashes.len() <= 8);
                         }
                         let _ = prove(&range, &[root; 4], len);
                     }
@@ -234,6 +261,30 @@ mod tests {
         assert!(Tree::new(leaves(1), 9, 16384).is_none());
         assert!(Tree::new(vec![], 0, 0).unwrap().root().is_none());
         assert!(Tree::new(leaves(1), u32::MAX, 1).is_none());
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(24))]
+
+        #[test]
+        fn a_layer_is_brought_by_its_requests(count in 1usize..2500, layer in 0u32..4) {
+            let (tree, len) = tree(count);
+            let root = tree.root().unwrap();
+            let mut got = Vec::new();
+            for range in requests_for_layer(root, layer, len) {
+                let hashes = tree.answer(&range).unwrap();
+                prop_assert_eq!(prove(&range, &hashes, len).unwrap().check_root(root, len), Ok(()));
+                prop_assert_eq!(range.index as usize, got.len());
+                got.extend_from_slice(&hashes[..range.length as usize]);
+            }
+            if root_layer(len) > layer {
+                let nodes = count.div_ceil(1 << layer);
+                prop_assert!(got.len() >= nodes && got.len() < nodes + 512);
+                prop_assert!((0..got.len()).all(|i| tree.node(layer, i as u64) == Some(got[i])));
+            } else {
+                prop_assert!(got.is_empty());
+            }
+        }
     }
 
     proptest! {

@@ -58,7 +58,7 @@ pub(super) fn read(
         parents.push(str::from_utf8(name).map_err(|_| unsafe_name())?.to_owned());
         match node.get("") {
             Some(file) if node.as_dict().is_some_and(|node| node.len() == 1) => {
-                files.push(leaf(file, parents)?)
+                files.push(leaf(file, parents)?);
             }
             Some(_) => return Err(MetainfoError::Field("file tree")),
             None => read(node, parents, files)?,
