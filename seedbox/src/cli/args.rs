@@ -1,0 +1,132 @@
+//! What can be typed.
+
+use crate::server::{Limits, ServeConfig};
+use clap::{Args, Parser, Subcommand};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+/// Signs game builds into a repository and seeds them.
+#[derive(Debug, Parser)]
+#[command(name = "seedbox", version, max_term_width = 100)]
+pub struct Cli {
+    /// One JSON object a line on standard output.
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Make a new repository and its keys; prints where root.json is, which launchers are given.
+    Init(InitArgs),
+    /// Publish a build folder as a release.
+    Publish(Box<PublishArgs>),
+    /// Sign again what expires soon. `serve` does this by itself every day.
+    Refresh(RefreshArgs),
+    /// Offer the repository to players: metadata, web seeds, tracker and seeding.
+    Serve(ServeArgs),
+}
+
+/// `seedbox init`.
+#[derive(Debug, Args)]
+pub struct InitArgs {
+    /// The data folder to make.
+    #[arg(long, value_name = "DIR")]
+    pub data: PathBuf,
+    /// Where the offline keys go: outside the data folder, best on a disk of its own.
+    #[arg(long, value_name = "DIR")]
+    pub keys: PathBuf,
+    /// Where players will reach this seedbox, for trackers and web seeds in torrents.
+    #[arg(long, value_name = "URL")]
+    pub public_url: Option<String>,
+}
+
+/// `seedbox publish`.
+#[derive(Debug, Args)]
+pub struct PublishArgs {
+    /// The build folder.
+    pub build: PathBuf,
+    /// The data folder.
+    #[arg(long, value_name = "DIR")]
+    pub data: PathBuf,
+    /// The folder of the offline keys.
+    #[arg(long, value_name = "DIR")]
+    pub keys: PathBuf,
+    /// Which game; the first release of a game adds it.
+    #[arg(long, value_name = "ID")]
+    pub game: String,
+    /// The version to publish it under.
+    #[arg(long, value_name = "VERSION")]
+    pub release: String,
+    /// The channel to point at it.
+    #[arg(long, value_name = "NAME", default_value = "stable")]
+    pub channel: String,
+    /// A file with patch notes.
+    #[arg(long, value_name = "FILE")]
+    pub notes: Option<PathBuf>,
+    /// How to start the game, relative to its folder; `linux=…`, `windows=…` or `macos=…` for one platform. May be
+    /// repeated.
+    #[arg(long, value_name = "[PLATFORM=]CMD")]
+    pub launch: Vec<String>,
+    /// Files that are programs, such as 'bin/*', where their mode does not say so. May be repeated.
+    #[arg(long, value_name = "GLOB")]
+    pub exec: Vec<String>,
+    /// Bytes of a piece, instead of the length that fits the build.
+    #[arg(long, value_name = "BYTES", hide_short_help = true)]
+    pub piece_len: Option<u32>,
+}
+
+/// `seedbox refresh`.
+#[derive(Debug, Args)]
+pub struct RefreshArgs {
+    /// The data folder.
+    #[arg(long, value_name = "DIR")]
+    pub data: PathBuf,
+}
+
+/// `seedbox serve`.
+#[derive(Debug, Args)]
+pub struct ServeArgs {
+    /// The data folder.
+    #[arg(long, value_name = "DIR")]
+    pub data: PathBuf,
+    /// Where to answer HTTP.
+    #[arg(long, value_name = "ADDR", default_value = "0.0.0.0:8080")]
+    pub listen: SocketAddr,
+    /// Where to take BitTorrent peers.
+    #[arg(long, value_name = "ADDR", default_value = "0.0.0.0:6881")]
+    pub peer_listen: SocketAddr,
+    /// What players may take in all, from peers and web seed together.
+    #[arg(long, value_name = "BYTES_PER_SECOND")]
+    pub upload_limit: Option<u64>,
+}
+
+impl From<&ServeArgs> for ServeConfig {
+    fn from(args: &ServeArgs) -> ServeConfig {
+        ServeConfig {
+            data: args.data.clone(),
+            listen: args.listen,
+            peer_listen: Some(args.peer_listen),
+            upload_limit: args.upload_limit,
+            limits: Limits::default(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Cli::command().debug_assert();
+        let cli = Cli::parse_from(["seedbox", "serve", "--data", "d", "--listen", "127.0.0.1:0", "--json"]);
+        assert!(cli.json);
+        let Command::Serve(args) = cli.command else { panic!("not serve") };
+        assert_eq!(ServeConfig::from(&args).listen.port(), 0);
+    }
+}

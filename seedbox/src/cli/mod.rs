@@ -1,0 +1,173 @@
+//! The command line: arguments in, results, progress and errors out. No logic of its own.
+
+mod args;
+mod output;
+
+pub use args::{Cli, Command, InitArgs, PublishArgs, RefreshArgs, ServeArgs};
+
+use crate::error::{Error, Result};
+use crate::publish::{Patterns, PublishOptions, publish, read_notes};
+use crate::server::{ServeConfig, serve};
+use crate::setup::{InitConfig, init, refresh};
+use manifests::release::{ChannelName, GameId, Version};
+use output::{Bar, Output};
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+/// Platforms that may have a launch command of their own.
+const PLATFORMS: [&str; 4] = ["linux", "windows", "macos", "any"];
+
+/// Runs a command; prints what it did, or why it could not. True if it could.
+#[must_use]
+pub fn run(cli: &Cli) -> bool {
+    let output = Output { json: cli.json };
+    let done = match &cli.command {
+        Command::Init(args) => run_init(args, output),
+        Command::Publish(args) => run_publish(args, output),
+        Command::Refresh(args) => run_refresh(args, output),
+        Command::Serve(args) => run_serve(args, output),
+    };
+    match done {
+        Ok(()) => true,
+        Err(error) => {
+            output.error(&error);
+            false
+        }
+    }
+}
+
+fn run_init(args: &InitArgs, output: Output) -> Result<()> {
+    let config =
+        InitConfig { data: args.data.clone(), keys: args.keys.clone(), public_url: args.public_url.clone() };
+    let made = init(&config)?;
+    let text = format!(
+        "The repository is ready. Give launchers this file: {}\n\
+         The keys in {} sign releases: keep a copy in another place, and show them to nobody.",
+        made.root.display(),
+        made.keys.display()
+    );
+    output.say("initialised", &made, &text);
+    Ok(())
+}
+
+fn run_publish(args: &PublishArgs, output: Output) -> Result<()> {
+    let options = PublishOptions {
+        build: args.build.clone(),
+        data: args.data.clone(),
+        keys: args.keys.clone(),
+        game: GameId::parse(&args.game)?,
+        version: Version::parse(&args.release)?,
+        channel: ChannelName::parse(&args.channel)?,
+        notes: args.notes.as_deref().map(read_notes).transpose()?.unwrap_or_default(),
+        launch: launch_commands(&args.launch)?,
+        exec: Patterns::new(&args.exec)?,
+        piece_len: args.piece_len,
+    };
+    let done = publish(&options, &Bar::new())?;
+    output.say("published", &done, &output::published(&done));
+    Ok(())
+}
+
+fn launch_commands(texts: &[String]) -> Result<BTreeMap<String, String>> {
+    let mut commands = BTreeMap::new();
+    for text in texts {
+        let (platform, command) = match text.split_once('=') {
+            Some((platform, command)) if PLATFORMS.contains(&platform) => (platform, command),
+            _ => ("any", text.as_str()),
+        };
+        if commands.insert(platform.to_owned(), command.to_owned()).is_some() {
+            let why = format!("there already is a command for {platform}");
+            return Err(Error::Option { option: "--launch", value: text.clone(), why });
+        }
+    }
+    Ok(commands)
+}
+
+fn run_refresh(args: &RefreshArgs, output: Output) -> Result<()> {
+    #[derive(Serialize)]
+    struct Nothing {}
+    refresh(&args.data)?;
+    output.say("refreshed", &Nothing {}, "The repository's metadata is signed afresh.");
+    Ok(())
+}
+
+fn run_serve(args: &ServeArgs, output: Output) -> Result<()> {
+    #[derive(Serialize)]
+    struct Listening {
+        http: std::net::SocketAddr,
+        peer: Option<std::net::SocketAddr>,
+        releases: usize,
+    }
+    #[derive(Serialize)]
+    struct Stopped {
+        web_bytes: u64,
+        peer_bytes: u64,
+    }
+    let runtime = tokio::runtime::Runtime::new().map_err(|error| Error::Seeding(error.to_string()))?;
+    runtime.block_on(async {
+        let running = serve(ServeConfig::from(args)).await?;
+        let listening = Listening {
+            http: running.http_addr(),
+            peer: running.peer_addr(),
+            releases: running.stats().releases,
+        };
+        let peers = listening.peer.map_or("no peers".to_owned(), |peer| format!("peers on {peer}"));
+        let text = format!("Serving {} releases: http on {}, {peers}.", listening.releases, listening.http);
+        output.say("listening", &listening, &text);
+        told_to_stop().await;
+        let stats = running.shutdown().await;
+        let stopped = Stopped { web_bytes: stats.web_bytes, peer_bytes: stats.peer_bytes };
+        output.say("stopped", &stopped, "Stopped.");
+        Ok(())
+    })
+}
+
+/// Returns at Ctrl-C, or SIGTERM where there is such a thing.
+async fn told_to_stop() {
+    let interrupt = async {
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    };
+    tokio::select! {
+        () = interrupt => {}
+        () = terminated() => {}
+    }
+}
+
+#[cfg(unix)]
+async fn terminated() {
+    use tokio::signal::unix::{SignalKind, signal};
+    match signal(SignalKind::terminate()) {
+        Ok(mut signal) => {
+            signal.recv().await;
+        }
+        Err(_) => std::future::pending().await,
+    }
+}
+
+#[cfg(not(unix))]
+async fn terminated() {
+    std::future::pending().await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn launch_commands_in_a_table() {
+        let parse = |texts: &[&str]| {
+            let texts: Vec<_> = texts.iter().map(|&text| text.to_owned()).collect();
+            launch_commands(&texts).map(|map| map.into_iter().collect::<Vec<_>>())
+        };
+        let pair = |a: &str, b: &str| (a.to_owned(), b.to_owned());
+        assert_eq!(parse(&["bin/game --x=1"]).unwrap(), [pair("any", "bin/game --x=1")]);
+        assert_eq!(
+            parse(&["windows=game.exe", "linux=./game"]).unwrap(),
+            [pair("linux", "./game"), pair("windows", "game.exe")]
+        );
+        assert_eq!(parse(&["A=1 ./game"]).unwrap(), [pair("any", "A=1 ./game")]);
+        assert_eq!(parse(&["./a", "./b"]).unwrap_err().code(), "E-OPTION");
+    }
+}

@@ -1,0 +1,279 @@
+//! `seedbox publish`: scan, hash and store, describe as torrents, write the manifest, sign, point the channel at it.
+//!
+//! Order is what makes it safe to kill at any moment: blobs and their leaves, then torrents, then signed targets and
+//! metadata, and `timestamp.json` last. Until that file is replaced nobody sees anything new, and whatever an
+//! interrupted publish has copied is found and used by the next.
+
+pub mod scan;
+pub mod hash;
+mod executable;
+mod torrents;
+
+pub use executable::Patterns;
+
+use crate::error::{Error, Result};
+use crate::platform;
+use crate::store::{DataDir, Settings};
+use hash::{Cost, Hashed};
+use manifests::release::{ChannelDoc, ChannelName, GameId, ManifestFile, ReleaseManifest, Version};
+use manifests::trust::publisher::{InitOptions, OfflineKeys, PublishError, Repository, RepositoryPaths};
+use protocol::metainfo::choose_piece_len;
+use scan::Scan;
+use serde::Serialize;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use torrents::Torrents;
+
+/// The smallest and the largest piece we make, in bytes.
+const PIECE_LENS: std::ops::RangeInclusive<u32> = 16 * 1024..=16 * 1024 * 1024;
+
+/// What to publish.
+#[derive(Clone, Debug)]
+pub struct PublishOptions {
+    /// The build folder.
+    pub build: PathBuf,
+    /// The data folder.
+    pub data: PathBuf,
+    /// The folder of the offline keys.
+    pub keys: PathBuf,
+    /// Which game. The first release of a game adds it.
+    pub game: GameId,
+    /// Under which version.
+    pub version: Version,
+    /// The channel to point at it; the only one that ever may.
+    pub channel: ChannelName,
+    /// Patch notes.
+    pub notes: String,
+    /// Launch commands by platform.
+    pub launch: BTreeMap<String, String>,
+    /// Files that are programs, whatever they look like.
+    pub exec: Patterns,
+    /// Piece length in bytes, instead of the one that fits the build: a power of two from 16 KiB to 16 MiB.
+    pub piece_len: Option<u32>,
+}
+
+/// What was published, and what it cost.
+#[derive(Clone, Debug, Serialize)]
+pub struct Published {
+    /// The game.
+    pub game: String,
+    /// The version.
+    pub release: String,
+    /// The channel that points at it.
+    pub channel: String,
+    /// Grows with each release of the game.
+    pub sequence: u64,
+    /// Files of the release, links included.
+    pub files: u64,
+    /// Those with an executable bit.
+    pub executables: u64,
+    /// Folders of the build that hold nothing, and so are not part of the release.
+    pub empty_folders: u64,
+    /// Bytes of the release.
+    pub bytes: u64,
+    /// Files that the store did not have.
+    pub new_blobs: u64,
+    /// Their bytes.
+    pub new_bytes: u64,
+    /// Bytes of a piece.
+    pub piece_len: u32,
+    /// v1 info-hash of the hybrid torrent.
+    pub info_hash_v1: String,
+    /// v2 info-hash of the hybrid torrent.
+    pub info_hash_v2: String,
+    /// Info-hash of the v1-only twin.
+    pub info_hash_v1_only: String,
+    /// The hybrid's torrent file.
+    pub torrent: PathBuf,
+    /// The twin's torrent file.
+    pub torrent_v1_only: PathBuf,
+    /// How long it took.
+    pub seconds: f64,
+}
+
+/// How far a publish is; told from any thread.
+pub trait Progress: Sync {
+    /// The build has been looked at.
+    fn begins(&self, files: u64, bytes: u64) {
+        let _ = (files, bytes);
+    }
+    /// So many more bytes are read.
+    fn read(&self, bytes: u64) {
+        let _ = bytes;
+    }
+    /// What is done now.
+    fn step(&self, text: &'static str) {
+        let _ = text;
+    }
+}
+
+/// Nobody watches.
+impl Progress for () {}
+
+/// Publishes a build.
+///
+/// # Errors
+/// See [`Error`]; whatever happens, what was published before stays as it was.
+pub fn publish(options: &PublishOptions, progress: &dyn Progress) -> Result<Published> {
+    let started = platform::monotonic();
+    let dir = DataDir::open(&options.data)?;
+    let settings = Settings::read(&dir)?;
+    let lock = dir.lock()?;
+    let mut keys = OfflineKeys::open(&options.keys)?;
+    let mut repository = open_repository(&dir)?;
+    let known = repository.games().contains(&options.game);
+    if known {
+        // Does nothing for a game that is there, but finds out about wrong keys before hours of hashing.
+        repository.add_game(&mut keys, &options.game, InitOptions::default().releases, platform::now())?;
+    }
+    let sequence = sequence(&repository, options, known)?;
+    dir.clean_tmp(&lock)?;
+
+    let scan = scan::scan(&options.build)?;
+    if scan.total_len() == 0 {
+        return Err(Error::BuildEmpty(options.build.clone()));
+    }
+    let piece_len = piece_len(options.piece_len, &scan)?;
+    progress.begins(scan.files.len() as u64, scan.total_len());
+    let (hashed, cost) = hash::ingest(&scan, piece_len, &dir, &|bytes| progress.read(bytes))?;
+    let executable = executable::decide(&scan, &hashed, &options.exec);
+
+    progress.step("torrents");
+    let name = torrents::torrent_name(options.game.as_str(), options.version.as_str(), &scan);
+    let torrents = torrents::build(&name, &scan, &hashed, &executable, piece_len, &dir, &settings)?;
+    torrents.write(&dir)?;
+
+    progress.step("signing");
+    let manifest = manifest(options, sequence, &scan, &hashed, &executable, piece_len, &torrents)?;
+    let now = platform::now();
+    repository.add_game(&mut keys, &options.game, InitOptions::default().releases, now)?;
+    repository.add_release(&mut keys, &manifest, now)?;
+    repository.set_channel(&channel(options, sequence, &settings), now)?;
+    report(options, &scan, &executable, cost, piece_len, &torrents, &dir, sequence, started)
+}
+
+/// The release's place in the order of releases. A publish that was cut short between signing the release and moving
+/// the channel keeps the one it has: signing the same manifest again changes nothing.
+fn sequence(repository: &Repository, options: &PublishOptions, known: bool) -> Result<u64> {
+    if !known {
+        return Ok(1);
+    }
+    let releases = repository.releases(&options.game)?;
+    let Some(there) = releases.iter().find(|release| release.version == options.version) else {
+        return Ok(repository.next_sequence(&options.game));
+    };
+    let current = repository.channel(&options.game, &options.channel)?.map_or(0, |doc| doc.sequence);
+    if current >= there.sequence {
+        let (game, version) = (options.game.to_string(), options.version.to_string());
+        return Err(PublishError::ReleaseExists { game, version }.into());
+    }
+    Ok(there.sequence)
+}
+
+/// The signed side of a data folder.
+pub(crate) fn open_repository(dir: &DataDir) -> Result<Repository> {
+    Ok(Repository::open(RepositoryPaths::below(dir.root()))?)
+}
+
+fn piece_len(asked: Option<u32>, scan: &Scan) -> Result<u32> {
+    let Some(asked) = asked else {
+        let lens: Vec<u64> = scan.files.iter().map(|file| file.len).collect();
+        return Ok(choose_piece_len(&lens));
+    };
+    if asked.is_power_of_two() && PIECE_LENS.contains(&asked) {
+        return Ok(asked);
+    }
+    let why = "it must be a power of two from 16384 to 16777216".to_owned();
+    Err(Error::Option { option: "--piece-len", value: asked.to_string(), why })
+}
+
+fn manifest(
+    options: &PublishOptions,
+    sequence: u64,
+    scan: &Scan,
+    hashed: &[Hashed],
+    executable: &[bool],
+    piece_len: u32,
+    torrents: &Torrents,
+) -> Result<ReleaseManifest> {
+    let (v1, v2, twin) = torrents.hashes()?;
+    let files = scan.files.iter().zip(hashed).zip(executable).map(|((found, hashed), &executable)| {
+        match &found.link {
+            Some(target) => ManifestFile::symlink(found.path.clone(), target.clone()),
+            None => ManifestFile::file(found.path.clone(), hashed.id, executable),
+        }
+    });
+    Ok(ReleaseManifest {
+        game: options.game.clone(),
+        version: options.version.clone(),
+        sequence,
+        allowed_channels: BTreeSet::from([options.channel.clone()]),
+        files: files.collect(),
+        piece_len,
+        info_hash_v1: v1.0,
+        info_hash_v2: v2.0,
+        info_hash_v1_only: Some(twin.0),
+        launch: options.launch.clone(),
+        notes: options.notes.clone(),
+    })
+}
+
+fn channel(options: &PublishOptions, sequence: u64, settings: &Settings) -> ChannelDoc {
+    let mut doc =
+        ChannelDoc::new(options.game.clone(), options.channel.clone(), options.version.clone(), sequence);
+    doc.trackers = settings.tracker().into_iter().collect();
+    doc.web_bases = settings.public_url.iter().map(|base| format!("{base}/")).collect();
+    doc
+}
+
+#[allow(clippy::too_many_arguments, reason = "the report names everything that was done")]
+fn report(
+    options: &PublishOptions,
+    scan: &Scan,
+    executable: &[bool],
+    cost: Cost,
+    piece_len: u32,
+    torrents: &Torrents,
+    dir: &DataDir,
+    sequence: u64,
+    started: std::time::Instant,
+) -> Result<Published> {
+    let (v1, v2, twin) = torrents.hashes()?;
+    Ok(Published {
+        game: options.game.to_string(),
+        release: options.version.to_string(),
+        channel: options.channel.to_string(),
+        sequence,
+        files: scan.files.len() as u64,
+        executables: executable.iter().filter(|&&yes| yes).count() as u64,
+        empty_folders: scan.empty_folders as u64,
+        bytes: scan.total_len(),
+        new_blobs: cost.new_blobs,
+        new_bytes: cost.new_bytes,
+        piece_len,
+        info_hash_v1: v1.to_string(),
+        info_hash_v2: v2.to_string(),
+        info_hash_v1_only: twin.to_string(),
+        torrent: torrents::hybrid_path(dir, v2),
+        torrent_v1_only: torrents::twin_path(dir, twin),
+        seconds: started.elapsed().as_secs_f64(),
+    })
+}
+
+/// Where a hybrid's and a twin's torrent files lie in a data folder.
+pub(crate) fn torrent_paths(dir: &DataDir, manifest: &ReleaseManifest) -> (PathBuf, Option<PathBuf>) {
+    let hybrid = torrents::hybrid_path(dir, protocol::units::InfoHashV2(manifest.info_hash_v2));
+    let twin = manifest.info_hash_v1_only.map(protocol::units::InfoHashV1);
+    (hybrid, twin.map(|hash| torrents::twin_path(dir, hash)))
+}
+
+/// Reads patch notes.
+///
+/// # Errors
+/// [`Error::Option`] when the file cannot be read, is no text, or is longer than a manifest may hold.
+pub fn read_notes(path: &Path) -> Result<String> {
+    const MAX_NOTES_LEN: u64 = 256 * 1024;
+    let refuse = |why: String| Error::Option { option: "--notes", value: path.display().to_string(), why };
+    let bytes = crate::store::read_bounded(path, MAX_NOTES_LEN).map_err(|error| refuse(error.to_string()))?;
+    String::from_utf8(bytes).map_err(|_| refuse("it is not valid UTF-8".into()))
+}

@@ -1,0 +1,188 @@
+//! Paths to answers.
+
+use super::App;
+use super::content::{Described, IMMUTABLE, NEVER, SHORT, Source, answer, plain};
+use super::metrics::Route;
+use super::tracker;
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::http::request::Parts;
+use axum::http::{HeaderValue, Method, StatusCode, header};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::get;
+use manifests::release::FileIdentity;
+use std::sync::Arc;
+
+/// The most of a request's body that is taken: nobody has anything to send.
+const MAX_BODY_LEN: u64 = 64 * 1024;
+
+/// All routes; each answers GET and HEAD.
+pub(crate) fn router(app: Arc<App>) -> Router {
+    Router::new()
+        .route("/metadata/{*path}", get(statics))
+        .route("/targets/{*path}", get(statics))
+        .route("/torrents/{*path}", get(statics))
+        .route("/repository.json", get(statics))
+        .route("/blobs/{*path}", get(blobs))
+        .route("/files/{*path}", get(files))
+        .route("/announce", get(tracker::announce))
+        .route("/scrape", get(tracker::scrape))
+        .route("/livez", get(|| async { plain(StatusCode::OK, "ok\n") }))
+        .route("/readyz", get(ready))
+        .route("/metrics", get(metrics))
+        .fallback(|| async { plain(StatusCode::NOT_FOUND, "There is nothing here.\n") })
+        .layer(middleware::from_fn_with_state(Arc::clone(&app), guard))
+        .with_state(app)
+}
+
+/// Refuses bodies, and counts.
+async fn guard(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+    let route = Route::of(request.uri().path());
+    let headers = request.headers();
+    let length =
+        headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
+    let too_long = length.is_some_and(|length| length > MAX_BODY_LEN);
+    let response = if too_long || headers.contains_key(header::TRANSFER_ENCODING) {
+        let refused = plain(StatusCode::PAYLOAD_TOO_LARGE, "Requests have no body here.\n");
+        ([(header::CONNECTION, HeaderValue::from_static("close"))], refused).into_response()
+    } else {
+        next.run(request).await
+    };
+    app.metrics.answered(route, response.status());
+    response
+}
+
+fn missing() -> Response {
+    plain(StatusCode::NOT_FOUND, "There is no such file.\n")
+}
+
+/// The path without its first `/`, percent-decoded once; a path that is not UTF-8 names nothing of ours.
+fn decoded(request: &Parts) -> Option<String> {
+    let path = request.uri.path().strip_prefix('/')?;
+    percent_encoding::percent_decode_str(path).decode_utf8().ok().map(std::borrow::Cow::into_owned)
+}
+
+async fn statics(State(app): State<Arc<App>>, request: Parts) -> Response {
+    let Some(path) = decoded(&request) else { return missing() };
+    let route = Route::of(request.uri.path());
+    static_file(&app, route, &request, path).await
+}
+
+async fn static_file(app: &Arc<App>, route: Route, request: &Parts, path: String) -> Response {
+    let reader = Arc::clone(app);
+    let caching = caching(&path);
+    let content_type = content_type(&path);
+    match tokio::task::spawn_blocking(move || reader.statics.read(&path)).await {
+        Ok(Ok(held)) => {
+            let described = Described { etag: held.etag, caching, content_type };
+            answer(app, route, &request.method, &request.headers, Source::Memory(held.bytes), described)
+        }
+        Ok(Err(error)) if error.kind() == std::io::ErrorKind::NotFound => missing(),
+        Ok(Err(error)) => {
+            tracing::warn!(%error, path = request.uri.path(), "a public file cannot be read");
+            plain(StatusCode::INTERNAL_SERVER_ERROR, "The file cannot be read.\n")
+        }
+        Err(_) => plain(StatusCode::SERVICE_UNAVAILABLE, "The server is stopping.\n"),
+    }
+}
+
+/// What is named by its version or content never changes; root.json, timestamp.json and the rest do.
+fn caching(path: &str) -> HeaderValue {
+    let name = path.rsplit('/').next().unwrap_or_default();
+    let versioned =
+        || name.split('.').next().is_some_and(|n| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit()));
+    let fixed = match path.split('/').next().unwrap_or_default() {
+        "metadata" => versioned(),
+        "targets" | "blobs" => true,
+        _ => false, // a torrent's trackers may be published anew under the same info-hash
+    };
+    if fixed { IMMUTABLE } else { SHORT }
+}
+
+fn content_type(path: &str) -> &'static str {
+    match path.rsplit_once('.').map(|(_, end)| end) {
+        Some("json") => "application/json",
+        Some("torrent") => "application/x-bittorrent",
+        _ => "application/octet-stream",
+    }
+}
+
+/// Web seed by content: `/blobs/<root>-<len>`, and the leaf hashes beside it.
+async fn blobs(State(app): State<Arc<App>>, request: Parts) -> Response {
+    let Some(path) = decoded(&request) else { return missing() };
+    let name = path.strip_prefix("blobs/").unwrap_or_default();
+    match name.parse::<FileIdentity>() {
+        Ok(id) => blob(&app, Route::Blobs, &request, id).await,
+        Err(_) if name.ends_with(".leaves") => static_file(&app, Route::Blobs, &request, path).await,
+        Err(_) => missing(),
+    }
+}
+
+/// Web seed by path (BEP 19): `/files/<torrent's name>/<path>`.
+async fn files(State(app): State<Arc<App>>, request: Parts) -> Response {
+    let Some(path) = decoded(&request) else { return missing() };
+    let parts = path.strip_prefix("files/").and_then(|rest| rest.split_once('/'));
+    let found = parts.and_then(|(name, path)| app.catalog().named(name)?.file(path));
+    match found {
+        Some(id) => blob(&app, Route::Files, &request, id).await,
+        None => missing(),
+    }
+}
+
+async fn blob(app: &Arc<App>, route: Route, request: &Parts, id: FileIdentity) -> Response {
+    let described =
+        Described { etag: format!("\"{id}\""), caching: IMMUTABLE, content_type: "application/octet-stream" };
+    let source = match app.shelf.known(&id) {
+        _ if id.is_empty() => Source::Memory(axum::body::Bytes::new()),
+        Some(number) => Source::Blob { number, len: id.len },
+        None => {
+            let reader = Arc::clone(app);
+            match tokio::task::spawn_blocking(move || reader.shelf.find(&id)).await {
+                Ok(Some(number)) => Source::Blob { number, len: id.len },
+                _ => return missing(),
+            }
+        }
+    };
+    answer(app, route, &request.method, &request.headers, source, described)
+}
+
+async fn ready(State(app): State<Arc<App>>) -> Response {
+    match app.unready() {
+        None => plain(StatusCode::OK, "ready\n"),
+        Some(why) => plain(StatusCode::SERVICE_UNAVAILABLE, why),
+    }
+}
+
+async fn metrics(State(app): State<Arc<App>>, method: Method) -> Response {
+    let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    let headers = [(header::CACHE_CONTROL, NEVER), (header::CONTENT_TYPE, HeaderValue::from_static(kind))];
+    match app.metrics.page(&app.now()) {
+        Ok(_) if method == Method::HEAD => (headers, Body::empty()).into_response(),
+        Ok(page) => (headers, page).into_response(),
+        Err(_) => plain(StatusCode::INTERNAL_SERVER_ERROR, "The metrics cannot be written.\n"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_may_be_kept_in_a_table() {
+        let table = [
+            ("metadata/timestamp.json", SHORT),
+            ("metadata/root.json", SHORT),
+            ("metadata/3.root.json", IMMUTABLE),
+            ("metadata/12.freeciv.releases.json", IMMUTABLE),
+            ("targets/games/x/releases/abc.1.0.manifest", IMMUTABLE),
+            ("torrents/abc.torrent", SHORT),
+            ("blobs/abc-1.leaves", IMMUTABLE),
+            ("repository.json", SHORT),
+        ];
+        for (path, expected) in table {
+            assert_eq!(caching(path), expected, "{path}");
+        }
+    }
+}
