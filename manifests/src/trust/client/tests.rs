@@ -312,7 +312,6 @@ fn expired_metadata_by_choice_never_lowers() {
     assert!(!resolved.fresh && resolved.manifest.sequence == 2);
     assert_eq!(by_choice(Some(3)).unwrap_err().code(), "E-TRUST-DOWNGRADE");
     // Even with a statement: it may itself be long withdrawn.
-    drop(by_choice);
     go_back(&mut world, 2, 1);
     let mut client = world.client();
     now(client.refresh(late, Freshness::ExpiredAccepted)).unwrap();
