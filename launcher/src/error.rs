@@ -3,49 +3,37 @@
 //! Codes are part of the command line's contract (scripts and the window match on them): a code is never
 //! reused for another meaning.
 
-use std::io;
 use std::path::PathBuf;
+
+use manifests::apply::ApplyError;
+use manifests::folder::{DiskError, FolderError};
+use manifests::release::ManifestError;
+use manifests::trust::TrustError;
+use manifests::verify::SurveyError;
+use protocol::net::NetError;
 
 /// What went wrong. `Display` says what happened; [`LaunchError::advice`] says what to do.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum LaunchError {
-    /// The target of a fresh install holds files already.
-    #[error("the folder {dir} is not empty")]
-    FolderNotEmpty {
-        /// The folder asked for.
-        dir: PathBuf,
-    },
-    /// The folder holds another game's install.
-    #[error("the folder {dir} holds the game \"{found}\", not \"{wanted}\"")]
-    FolderOtherGame {
-        /// The folder asked for.
-        dir: PathBuf,
-        /// The game its record names.
-        found: String,
-        /// The game that was asked for.
-        wanted: String,
-    },
-    /// Another launcher holds the folder's lock.
-    #[error("another launcher is working on {dir}")]
-    FolderBusy {
-        /// The folder asked for.
-        dir: PathBuf,
-    },
-    /// The folder cannot be opened at all.
-    #[error("the folder {dir} cannot be opened: {source}")]
-    FolderUnreachable {
-        /// The folder asked for.
-        dir: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// There is no install record in the folder.
-    #[error("no game is installed in {dir}")]
-    NotInstalled {
-        /// The folder asked for.
-        dir: PathBuf,
-    },
+    /// The install folder: not empty, busy, another game's, damaged, …
+    #[error(transparent)]
+    Folder(#[from] FolderError),
+    /// A call to the file system below it.
+    #[error(transparent)]
+    Disk(#[from] DiskError),
+    /// Planning and applying.
+    #[error(transparent)]
+    Apply(#[from] ApplyError),
+    /// Reading what is on the disk.
+    #[error(transparent)]
+    Survey(#[from] SurveyError),
+    /// A signed manifest that this program cannot use.
+    #[error(transparent)]
+    Manifest(#[from] ManifestError),
+    /// Stopped when asked.
+    #[error("stopped")]
+    Paused,
     /// The install began and never finished, and the operation needs a finished one.
     #[error("the install in {dir} is not finished")]
     NotFinished {
@@ -60,45 +48,11 @@ pub enum LaunchError {
         /// What is wrong with it.
         cause: String,
     },
-    /// Not enough free space; found before the first write.
-    #[error("the disk is too full: {needed} bytes are needed, {free} are free")]
-    DiskFull {
-        /// Bytes the operation needs, on top of what is there.
-        needed: u64,
-        /// Bytes free to this user.
-        free: u64,
-    },
-    /// The disk filled up while we wrote.
-    #[error("the disk became full while writing ({what})")]
-    DiskFilledUp {
-        /// What was being done.
-        what: String,
-    },
-    /// The file system is mounted read-only.
-    #[error("the disk is read-only ({what})")]
-    DiskReadOnly {
-        /// What was being done.
-        what: String,
-    },
-    /// The system refuses access.
-    #[error("access was refused ({what})")]
-    NoPermission {
-        /// What was being done.
-        what: String,
-    },
-    /// Another program holds a file of the game.
-    #[error("a file is in use by another program ({what})")]
-    FileInUse {
-        /// What was being done.
-        what: String,
-    },
-    /// Any other failure of the disk.
-    #[error("the disk failed ({what}): {source}")]
-    Disk {
-        /// What was being done.
-        what: String,
+    /// The swarm could not write.
+    #[error("the disk failed while downloading: {cause}")]
+    StorageFault {
         /// What the system said.
-        source: io::Error,
+        cause: String,
     },
     /// The server cannot be reached.
     #[error("cannot reach {url}: {cause}")]
@@ -124,12 +78,6 @@ pub enum LaunchError {
         /// Which bound it broke.
         cause: String,
     },
-    /// There is no such game, channel or release in the repository.
-    #[error("the repository has no {what}")]
-    NoSuchRelease {
-        /// What was looked for.
-        what: String,
-    },
     /// The trust root given cannot be read, or is not a root.
     #[error("the trust root {file} cannot be used: {cause}")]
     TrustRoot {
@@ -138,24 +86,9 @@ pub enum LaunchError {
         /// Why not.
         cause: String,
     },
-    /// Metadata is not signed by whom the trust root names.
-    #[error("the repository's metadata is not what the trust root vouches for: {cause}")]
-    TrustRefused {
-        /// What did not verify.
-        cause: String,
-    },
-    /// Metadata is older than its own promise.
-    #[error("the repository's metadata has expired: {cause}")]
-    TrustExpired {
-        /// Which role, and since when.
-        cause: String,
-    },
-    /// Metadata, channel or release is older than what this install has seen.
-    #[error("the repository offers something older than what was seen before: {cause}")]
-    TrustRollback {
-        /// Which version against which.
-        cause: String,
-    },
+    /// The repository's metadata is not believed.
+    #[error(transparent)]
+    Trust(#[from] TrustError),
     /// A downloaded document does not match the hash that names it.
     #[error("{what} does not match its signed hash: {cause}")]
     ContentRefused {
@@ -177,12 +110,6 @@ pub enum LaunchError {
         files: usize,
         /// Bytes in wounds.
         bytes: u64,
-    },
-    /// The apply step could not finish or recover.
-    #[error("the update could not be applied: {cause}")]
-    ApplyFailed {
-        /// What the apply step said.
-        cause: String,
     },
     /// The port asked for cannot be opened.
     #[error("cannot listen on {addr}: {cause}")]
@@ -211,30 +138,23 @@ impl LaunchError {
     #[must_use]
     pub fn code(&self) -> &'static str {
         match self {
-            Self::FolderNotEmpty { .. } => "E-FOLDER-NOT-EMPTY",
-            Self::FolderOtherGame { .. } => "E-FOLDER-OTHER-GAME",
-            Self::FolderBusy { .. } => "E-FOLDER-BUSY",
-            Self::FolderUnreachable { .. } => "E-FOLDER-UNREACHABLE",
-            Self::NotInstalled { .. } => "E-NOT-INSTALLED",
+            Self::Folder(error) => error.code(),
+            Self::Disk(error) => error.code(),
+            Self::Apply(error) => error.code(),
+            Self::Survey(error) => error.code(),
+            Self::Manifest(error) => error.code(),
+            Self::Paused => "E-PAUSED",
             Self::NotFinished { .. } => "E-NOT-FINISHED",
             Self::RecordDamaged { .. } => "E-RECORD-DAMAGED",
-            Self::DiskFull { .. } | Self::DiskFilledUp { .. } => "E-DISK-FULL",
-            Self::DiskReadOnly { .. } => "E-DISK-READ-ONLY",
-            Self::NoPermission { .. } => "E-NO-PERMISSION",
-            Self::FileInUse { .. } => "E-FILE-IN-USE",
-            Self::Disk { .. } => "E-DISK",
+            Self::StorageFault { .. } => "E-DISK-IO",
             Self::Offline { .. } => "E-OFFLINE",
             Self::ServerRefused { .. } => "E-SERVER-REFUSED",
             Self::ServerMisbehaves { .. } => "E-SERVER-MISBEHAVES",
-            Self::NoSuchRelease { .. } => "E-NO-SUCH-RELEASE",
             Self::TrustRoot { .. } => "E-TRUST-ROOT",
-            Self::TrustRefused { .. } => "E-TRUST-REFUSED",
-            Self::TrustExpired { .. } => "E-TRUST-EXPIRED",
-            Self::TrustRollback { .. } => "E-TRUST-ROLLBACK",
+            Self::Trust(error) => error.code(),
             Self::ContentRefused { .. } => "E-CONTENT-REFUSED",
             Self::NoSources { .. } => "E-NO-SOURCES",
             Self::Damaged { .. } => "E-DAMAGED",
-            Self::ApplyFailed { .. } => "E-APPLY",
             Self::Listen { .. } => "E-LISTEN",
             Self::Usage { .. } => "E-USAGE",
             Self::Internal { .. } => "E-INTERNAL",
@@ -245,50 +165,24 @@ impl LaunchError {
     #[must_use]
     pub fn advice(&self) -> &'static str {
         match self {
-            Self::FolderNotEmpty { .. } => {
-                "Choose an empty folder, or add --adopt to check the files in it and keep those that fit."
-            }
-            Self::FolderOtherGame { .. } => "Choose another folder for this game.",
-            Self::FolderBusy { .. } => {
-                "Wait for the other launcher to finish, or close it, and run this again."
-            }
-            Self::FolderUnreachable { .. } => {
-                "Check that the disk is connected and that you may write there."
-            }
-            Self::NotInstalled { .. } => {
-                "Check --dir; to install a game there, or to take over files that are there, use install --adopt."
-            }
+            Self::Folder(error) => error.advice(),
+            Self::Disk(error) => error.advice(),
+            Self::Apply(error) => error.advice(),
+            Self::Survey(error) => error.advice(),
+            Self::Manifest(_) => "Update the launcher; if it is the newest, tell the game's studio.",
+            Self::Paused => "Run it again: it goes on where it stopped.",
             Self::NotFinished { .. } => "Run install or update again: it goes on where it stopped.",
             Self::RecordDamaged { .. } => {
                 "Run install --adopt with the same --repo, --trust and --game: files that are intact are kept."
             }
-            Self::DiskFull { .. } | Self::DiskFilledUp { .. } => {
-                "Free some space on that disk and run this again: what is downloaded is kept."
+            Self::StorageFault { .. } => {
+                "Check that the disk is connected, healthy and not full; then run this again: it goes on where it stopped."
             }
-            Self::DiskReadOnly { .. } => {
-                "Choose a folder on a disk that can be written, or mount it writable."
-            }
-            Self::NoPermission { .. } => {
-                "Choose a folder that belongs to you, or change the folder's permissions; do not run as administrator."
-            }
-            Self::FileInUse { .. } => {
-                "Close the game and other programs that use its folder, then run this again."
-            }
-            Self::Disk { .. } => "Check the disk for errors, then run this again: nothing verified is lost.",
             Self::Offline { .. } => "Check the network connection and the address; then run this again.",
             Self::ServerRefused { .. } => "Check the address given as --repo, or try again later.",
             Self::ServerMisbehaves { .. } => "Try again later; if it stays, tell the game's studio.",
-            Self::NoSuchRelease { .. } => "Check --game, --channel and --release for misspellings.",
             Self::TrustRoot { .. } => "Give the root.json that the game's studio hands out as --trust.",
-            Self::TrustRefused { .. } => {
-                "Check that --trust and --repo belong together. If they do, the server may have been tampered with: do not install, tell the studio."
-            }
-            Self::TrustExpired { .. } => {
-                "Check this computer's date. If it is right, the server has not been renewed: try again later. The installed game stays playable."
-            }
-            Self::TrustRollback { .. } => {
-                "Nothing was changed. Try again later; if it stays, tell the game's studio."
-            }
+            Self::Trust(error) => error.advice(),
             Self::ContentRefused { .. } => {
                 "Nothing unverified was kept. Try again later; if it stays, tell the studio."
             }
@@ -296,29 +190,19 @@ impl LaunchError {
                 "Check the network, allow both peers and web (drop --no-peers or --no-web), and run this again to go on."
             }
             Self::Damaged { .. } => "Run verify --repair to heal them.",
-            Self::ApplyFailed { .. } => {
-                "Run this again: it goes on or goes back by itself; the game is not half changed."
-            }
             Self::Listen { .. } => "Choose another --listen address, or leave it out.",
             Self::Usage { .. } => "See launcher --help.",
             Self::Internal { .. } => "This is a mistake of ours: please report it with the lines above.",
         }
     }
 
-    /// Sorts an error of the file system by what the player can do about it. `what` names the step.
-    pub fn from_io(what: impl Into<String>, source: io::Error) -> Self {
-        let what = what.into();
-        match source.kind() {
-            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::DiskFilledUp { what },
-            io::ErrorKind::ReadOnlyFilesystem => Self::DiskReadOnly { what },
-            io::ErrorKind::PermissionDenied => Self::NoPermission { what },
-            io::ErrorKind::ResourceBusy | io::ErrorKind::ExecutableFileBusy | io::ErrorKind::WouldBlock => {
-                Self::FileInUse { what }
-            }
-            // Windows: ERROR_SHARING_VIOLATION and ERROR_LOCK_VIOLATION have no kind of their own.
-            _ if cfg!(windows) && matches!(source.raw_os_error(), Some(32 | 33)) => Self::FileInUse { what },
-            _ => Self::Disk { what, source },
-        }
+    /// Whether this is no failure but the answer to a pause.
+    #[must_use]
+    pub fn is_pause(&self) -> bool {
+        matches!(
+            self,
+            Self::Paused | Self::Apply(ApplyError::Cancelled) | Self::Survey(SurveyError::Cancelled)
+        )
     }
 
     /// An impossible state, reported instead of a panic.
@@ -327,39 +211,13 @@ impl LaunchError {
     }
 }
 
-/// Adds the step's name to a failure of the file system.
-pub trait IoContext<T> {
-    /// Turns the error into a [`LaunchError`], naming the step.
-    ///
-    /// # Errors
-    /// Whatever `self` failed with, sorted by [`LaunchError::from_io`].
-    fn doing(self, what: &str) -> Result<T, LaunchError>;
-}
-
-impl<T> IoContext<T> for io::Result<T> {
-    fn doing(self, what: &str) -> Result<T, LaunchError> {
-        self.map_err(|source| LaunchError::from_io(what, source))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn disk_errors_are_sorted_by_what_helps() {
-        let table = [
-            (io::ErrorKind::StorageFull, "E-DISK-FULL"),
-            (io::ErrorKind::QuotaExceeded, "E-DISK-FULL"),
-            (io::ErrorKind::ReadOnlyFilesystem, "E-DISK-READ-ONLY"),
-            (io::ErrorKind::PermissionDenied, "E-NO-PERMISSION"),
-            (io::ErrorKind::ExecutableFileBusy, "E-FILE-IN-USE"),
-            (io::ErrorKind::UnexpectedEof, "E-DISK"),
-        ];
-        for (kind, code) in table {
-            let error = LaunchError::from_io("writing", io::Error::from(kind));
-            assert_eq!(error.code(), code, "{kind:?}");
-            assert!(!error.advice().is_empty());
+impl From<NetError> for LaunchError {
+    fn from(error: NetError) -> Self {
+        match error {
+            NetError::Listen { addr, source } => {
+                Self::Listen { addr: addr.to_string(), cause: source.to_string() }
+            }
+            other => Self::internal(other.to_string()),
         }
     }
 }

@@ -7,6 +7,5 @@
 )]
 
 pub mod error;
-mod platform;
 pub mod engine;
 pub mod cli;

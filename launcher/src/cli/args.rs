@@ -115,7 +115,7 @@ pub struct InstallArgs {
     #[arg(long, value_name = "ID")]
     pub game: String,
     #[command(flatten)]
-    pub at: DirArgs,
+    pub(crate) at: DirArgs,
     /// The channel to follow.
     #[arg(long, value_name = "NAME", conflicts_with = "release")]
     pub channel: Option<String>,
@@ -125,55 +125,61 @@ pub struct InstallArgs {
     /// Check the files that are in the folder already and keep those that fit.
     #[arg(long)]
     pub adopt: bool,
+    /// Go on although the repository's metadata has expired; signatures and versions are checked all the same.
+    #[arg(long)]
+    pub accept_expired: bool,
     #[command(flatten)]
-    pub sources: SourceArgs,
+    pub(crate) sources: SourceArgs,
     #[command(flatten)]
-    pub swarm: SwarmArgs,
+    pub(crate) swarm: SwarmArgs,
     #[command(flatten)]
-    pub linger: LingerArgs,
+    pub(crate) linger: LingerArgs,
 }
 
 /// `update`.
 #[derive(Debug, Args)]
 pub struct UpdateArgs {
     #[command(flatten)]
-    pub at: DirArgs,
+    pub(crate) at: DirArgs,
+    /// Go on although the repository's metadata has expired; signatures and versions are checked all the same.
+    #[arg(long)]
+    pub accept_expired: bool,
     #[command(flatten)]
-    pub sources: SourceArgs,
+    pub(crate) sources: SourceArgs,
     #[command(flatten)]
-    pub swarm: SwarmArgs,
+    pub(crate) swarm: SwarmArgs,
     #[command(flatten)]
-    pub linger: LingerArgs,
+    pub(crate) linger: LingerArgs,
 }
 
 /// `verify`.
 #[derive(Debug, Args)]
 pub struct VerifyArgs {
     #[command(flatten)]
-    pub at: DirArgs,
+    pub(crate) at: DirArgs,
     /// Fetch what is damaged or missing.
     #[arg(long)]
     pub repair: bool,
     #[command(flatten)]
-    pub sources: SourceArgs,
+    pub(crate) sources: SourceArgs,
     #[command(flatten)]
-    pub swarm: SwarmArgs,
+    pub(crate) swarm: SwarmArgs,
 }
 
 /// `seed`.
 #[derive(Debug, Args)]
 pub struct SeedArgs {
     #[command(flatten)]
-    pub at: DirArgs,
+    pub(crate) at: DirArgs,
     #[command(flatten)]
-    pub swarm: SwarmArgs,
+    pub(crate) swarm: SwarmArgs,
 }
 
 /// `uninstall`.
 #[derive(Debug, Args)]
 pub struct UninstallArgs {
     #[command(flatten)]
-    pub at: DirArgs,
+    pub(crate) at: DirArgs,
     /// Do not ask.
     #[arg(long)]
     pub yes: bool,
@@ -196,11 +202,13 @@ impl Action {
                 },
                 adopt: args.adopt,
                 sources: args.sources.sources(),
+                accept_expired: args.accept_expired,
                 linger: args.linger.linger(),
             }),
             Self::Update(args) => Operation::Update(Update {
                 dir: args.at.dir.clone(),
                 sources: args.sources.sources(),
+                accept_expired: args.accept_expired,
                 linger: args.linger.linger(),
             }),
             Self::Verify(args) => Operation::Verify(Verify {

@@ -11,7 +11,7 @@ const LISTED: usize = 20;
 
 /// The progress line. Hidden by itself when standard error is not a terminal.
 #[derive(Debug)]
-pub struct Line {
+pub(crate) struct Line {
     bar: ProgressBar,
     phase: Option<Phase>,
 }
@@ -19,13 +19,13 @@ pub struct Line {
 impl Line {
     /// A line that is drawn once there is something to draw.
     #[must_use]
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(5));
         Self { bar, phase: None }
     }
 
     /// Draws the view.
-    pub fn draw(&mut self, view: &TaskView) {
+    pub(crate) fn draw(&mut self, view: &TaskView) {
         if view.phase.is_final() {
             self.clear();
             return;
@@ -50,12 +50,12 @@ impl Line {
     }
 
     /// Prints a line above the progress line.
-    pub fn say(&self, text: &str) {
+    pub(crate) fn say(&self, text: &str) {
         self.bar.suspend(|| eprintln!("{text}"));
     }
 
     /// Takes the line away.
-    pub fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         self.bar.finish_and_clear();
         self.phase = None;
     }
@@ -122,7 +122,7 @@ fn details(view: &TaskView) -> String {
 
 /// The result in words.
 #[must_use]
-pub fn result(outcome: &Outcome) -> String {
+pub(crate) fn result(outcome: &Outcome) -> String {
     match outcome {
         Outcome::Installed(summary) => installed(summary),
         Outcome::Verified(report) => verified(report),

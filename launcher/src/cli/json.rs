@@ -6,7 +6,7 @@ use crate::engine::{Failure, Outcome, StatusReport, Summary, TaskView, Uninstall
 
 /// A line of progress.
 #[must_use]
-pub fn progress(view: &TaskView) -> Value {
+pub(crate) fn progress(view: &TaskView) -> Value {
     json!({
         "event": "progress",
         "phase": view.phase.word(),
@@ -29,19 +29,19 @@ pub fn progress(view: &TaskView) -> Value {
 
 /// A line worth knowing.
 #[must_use]
-pub fn note(text: &str) -> Value {
+pub(crate) fn note(text: &str) -> Value {
     json!({ "event": "note", "message": text })
 }
 
 /// The line of a pause.
 #[must_use]
-pub fn paused() -> Value {
+pub(crate) fn paused() -> Value {
     json!({ "event": "paused", "message": "run the same command again to go on" })
 }
 
 /// The last line after a failure.
 #[must_use]
-pub fn error(failure: &Failure) -> Value {
+pub(crate) fn error(failure: &Failure) -> Value {
     json!({
         "event": "error",
         "code": failure.code,
@@ -52,7 +52,7 @@ pub fn error(failure: &Failure) -> Value {
 
 /// The last line after success.
 #[must_use]
-pub fn done(outcome: &Outcome) -> Value {
+pub(crate) fn done(outcome: &Outcome) -> Value {
     match outcome {
         Outcome::Installed(summary) => installed(summary),
         Outcome::Verified(report) => verified(report),

@@ -81,6 +81,8 @@ pub struct Install {
     pub adopt: bool,
     /// Where bytes may come from.
     pub sources: Sources,
+    /// Go on with metadata that has expired: signatures and versions are checked all the same.
+    pub accept_expired: bool,
     /// Whether to seed afterwards.
     pub linger: Linger,
 }
@@ -92,6 +94,8 @@ pub struct Update {
     pub dir: PathBuf,
     /// Where bytes may come from.
     pub sources: Sources,
+    /// Go on with metadata that has expired: signatures and versions are checked all the same.
+    pub accept_expired: bool,
     /// Whether to seed afterwards.
     pub linger: Linger,
 }

@@ -1,25 +1,48 @@
-//! What all operations share: options, the HTTP client, the swarm's node.
+//! What all operations of an engine share: options, the HTTP client, the swarm's node.
+
+use std::sync::Arc;
+
+use protocol::net::{Limiter, Node, NodeConfig};
+use protocol::swarm::Role;
+use tokio::sync::OnceCell;
 
 use crate::engine::http::Http;
 use crate::engine::options::Options;
 use crate::error::LaunchError;
 
-/// Shared by all operations of one engine.
+/// Shared by all operations of one engine. What costs something is made at first use.
 pub(crate) struct Context {
     pub(crate) options: Options,
-    http: tokio::sync::OnceCell<Http>,
+    http: OnceCell<Http>,
+    node: OnceCell<Node>,
 }
 
 impl Context {
     pub(crate) fn new(options: Options) -> Self {
-        Self { options, http: tokio::sync::OnceCell::new() }
+        Self { options, http: OnceCell::new(), node: OnceCell::new() }
     }
 
-    /// The HTTP client, made at first use.
+    /// The HTTP client.
     pub(crate) async fn http(&self) -> Result<&Http, LaunchError> {
         self.http.get_or_try_init(async || Http::new()).await
     }
 
+    /// The swarm's node.
+    pub(crate) async fn node(&self) -> Result<&Node, LaunchError> {
+        self.node
+            .get_or_try_init(async || {
+                let mut config = NodeConfig::new(Role::Launcher, self.options.listen);
+                config.upload = Arc::new(Limiter::new(self.options.upload_limit));
+                config.download = Arc::new(Limiter::new(self.options.download_limit));
+                Ok(Node::start(config).await?)
+            })
+            .await
+    }
+
     /// Ends connections before the engine ends.
-    pub(crate) async fn close(&self) {}
+    pub(crate) async fn close(&self) {
+        if let Some(node) = self.node.get() {
+            node.shutdown().await;
+        }
+    }
 }

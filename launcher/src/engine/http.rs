@@ -60,6 +60,14 @@ pub enum HttpError {
         /// The address asked.
         url: String,
     },
+    /// More bytes than asked for.
+    #[error("{url} is longer than the {limit} bytes it may have")]
+    TooLong {
+        /// The address asked.
+        url: String,
+        /// The bound.
+        limit: u64,
+    },
     /// Everything else, ready for the player.
     #[error(transparent)]
     Failed(#[from] LaunchError),
@@ -69,6 +77,9 @@ impl From<HttpError> for LaunchError {
     fn from(error: HttpError) -> Self {
         match error {
             HttpError::NotFound { url } => Self::ServerRefused { url, status: 404 },
+            HttpError::TooLong { url, limit } => {
+                Self::ServerMisbehaves { url, cause: format!("more than {limit} bytes") }
+            }
             HttpError::Failed(error) => error,
         }
     }
@@ -125,7 +136,7 @@ impl Http {
                 continue;
             }
             return match status.as_u16() {
-                200 => Ok(read_body(response, &at, limits).await?),
+                200 => read_body(response, &at, limits).await,
                 404 | 410 => Err(HttpError::NotFound { url: at.to_string() }),
                 status => Err(LaunchError::ServerRefused { url: at.to_string(), status }.into()),
             };
@@ -134,8 +145,8 @@ impl Http {
     }
 }
 
-async fn read_body(response: reqwest::Response, url: &Url, limits: Limits) -> Result<Bytes, LaunchError> {
-    let too_long = || misbehaves(url, format!("more than {} bytes", limits.body_len));
+async fn read_body(response: reqwest::Response, url: &Url, limits: Limits) -> Result<Bytes, HttpError> {
+    let too_long = || HttpError::TooLong { url: url.to_string(), limit: limits.body_len };
     if response.content_length().is_some_and(|len| len > limits.body_len) {
         return Err(too_long());
     }
@@ -146,11 +157,11 @@ async fn read_body(response: reqwest::Response, url: &Url, limits: Limits) -> Re
     loop {
         let part = match timeout_at(window.0, stream.next()).await {
             Ok(Some(Ok(part))) => part,
-            Ok(Some(Err(error))) => return Err(offline(url, &error)),
+            Ok(Some(Err(error))) => return Err(offline(url, &error).into()),
             Ok(None) => return Ok(body.freeze()),
             Err(_) => {
                 if window.1 < at_least {
-                    return Err(misbehaves(url, format!("slower than {} bytes a second", limits.rate_min)));
+                    return Err(too_slow(url, limits).into());
                 }
                 window = (Instant::now() + limits.window, 0);
                 continue;
@@ -163,7 +174,7 @@ async fn read_body(response: reqwest::Response, url: &Url, limits: Limits) -> Re
         window.1 += part.len() as u64;
         if Instant::now() >= window.0 {
             if window.1 < at_least {
-                return Err(misbehaves(url, format!("slower than {} bytes a second", limits.rate_min)));
+                return Err(too_slow(url, limits).into());
             }
             window = (Instant::now() + limits.window, 0);
         }
@@ -214,6 +225,10 @@ fn is_private(ip: IpAddr) -> bool {
             ip.is_loopback() || ip.is_unspecified() || local
         }
     }
+}
+
+fn too_slow(url: &Url, limits: Limits) -> LaunchError {
+    misbehaves(url, format!("slower than {} bytes a second", limits.rate_min))
 }
 
 fn misbehaves(url: &Url, cause: String) -> LaunchError {
@@ -277,7 +292,7 @@ mod tests {
         match Http::new().unwrap().get(&url, quick()).await {
             Ok(body) => format!("{} bytes", body.len()),
             Err(HttpError::NotFound { .. }) => "nothing".to_owned(),
-            Err(HttpError::Failed(error)) => error.code().to_owned(),
+            Err(error) => LaunchError::from(error).code().to_owned(),
         }
     }
 

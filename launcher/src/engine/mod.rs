@@ -6,11 +6,24 @@
 pub mod command;
 pub mod snapshot;
 mod board;
-pub mod http;
-mod folder;
-mod ledger;
 mod options;
+pub mod http;
 mod context;
+mod meter;
+mod sources;
+mod transfer;
+mod record;
+mod ledger;
+mod content;
+mod repository;
+mod goal;
+mod jobs;
+mod change;
+mod releases;
+mod install;
+mod seed;
+mod check;
+mod status;
 mod operations;
 mod runtime;
 
@@ -18,10 +31,12 @@ pub use board::Wake;
 pub use command::{
     Command, DEFAULT_CHANNEL, Install, Linger, Operation, Seed, Select, Sources, TaskId, Update, Verify,
 };
-pub use folder::HIDDEN;
 pub use options::Options;
 pub use runtime::{Engine, EngineHandle};
 pub use snapshot::{
     Event, Failure, Happened, Outcome, Phase, Snapshot, SourceBytes, StatusReport, Summary, TaskView,
     UninstallReport, VerifyReport, WoundView,
 };
+
+#[cfg(test)]
+mod tests;

@@ -1,9 +1,17 @@
 //! From an operation's name to the module that performs it.
 
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use manifests::apply;
+use manifests::folder::InstallDir;
+
 use crate::engine::board::Task;
-use crate::engine::command::Operation;
+use crate::engine::command::{Linger, Operation};
 use crate::engine::context::Context;
-use crate::engine::snapshot::Outcome;
+use crate::engine::meter::{Meter, blocking};
+use crate::engine::snapshot::{Happened, Outcome, Phase, Summary, UninstallReport};
+use crate::engine::{check, install, seed, status};
 use crate::error::LaunchError;
 
 /// How an operation ended, when it did not fail.
@@ -12,15 +20,74 @@ pub(crate) enum End {
     Done(Box<Outcome>),
     /// Its result was told before, and what followed (seeding) is over.
     Ended,
-    /// Stopped when asked; can go on.
-    Paused,
 }
 
 /// Performs an operation to its end.
 pub(crate) async fn perform(
-    _context: &Context,
-    _task: &Task,
+    context: &Context,
+    task: &Task,
     operation: Operation,
 ) -> Result<End, LaunchError> {
-    Err(LaunchError::NotInstalled { dir: operation.dir().to_owned() })
+    let outcome = match operation {
+        Operation::Install(request) => {
+            let linger = request.linger;
+            let (dir, summary) = Box::pin(install::install(context, task, request)).await?;
+            return afterwards(context, task, dir, summary, linger).await;
+        }
+        Operation::Update(request) => {
+            let linger = request.linger;
+            let (dir, summary) = Box::pin(install::update(context, task, request)).await?;
+            return afterwards(context, task, dir, summary, linger).await;
+        }
+        Operation::Verify(request) => {
+            Outcome::Verified(Box::pin(check::verify(context, task, request)).await?)
+        }
+        Operation::Seed(request) => {
+            let dir = open(task, request.dir).await?;
+            let uploaded_bytes = seed::seed(context, task, dir, Linger::UntilPaused).await?;
+            Outcome::Seeded { uploaded_bytes }
+        }
+        Operation::Status { dir } => Outcome::Status(blocking(move || status::status(&dir)).await?),
+        Operation::Uninstall { dir } => Outcome::Uninstalled(uninstall(task, dir).await?),
+    };
+    Ok(End::Done(Box::new(outcome)))
+}
+
+/// Tells the result, then seeds as long as was asked.
+async fn afterwards(
+    context: &Context,
+    task: &Task,
+    dir: Arc<InstallDir>,
+    summary: Summary,
+    linger: Linger,
+) -> Result<End, LaunchError> {
+    let outcome = Box::new(Outcome::Installed(summary));
+    if linger == Linger::No {
+        return Ok(End::Done(outcome));
+    }
+    task.tell(Happened::Done { outcome, lingers: true });
+    seed::seed(context, task, dir, linger).await?;
+    Ok(End::Ended)
+}
+
+/// Opens an install and finishes what an interrupted run left.
+async fn open(task: &Task, path: PathBuf) -> Result<Arc<InstallDir>, LaunchError> {
+    task.enter(Phase::Recovering, 0);
+    blocking(move || Ok(Arc::new(apply::open(&path)?.0))).await
+}
+
+async fn uninstall(task: &Task, path: PathBuf) -> Result<UninstallReport, LaunchError> {
+    let dir = open(task, path.clone()).await?;
+    task.enter(Phase::Removing, 0);
+    let meter = Meter(task.clone());
+    let done = blocking(move || {
+        let dir = Arc::try_unwrap(dir).map_err(|_| LaunchError::internal("the folder is still in use"))?;
+        Ok(apply::uninstall(dir, &meter)?)
+    })
+    .await?;
+    Ok(UninstallReport {
+        removed: done.removed,
+        left: done.left,
+        folder_removed: path.symlink_metadata().is_err(),
+    })
 }

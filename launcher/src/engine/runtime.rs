@@ -118,7 +118,7 @@ async fn conduct(context: Arc<Context>, task: Task, operation: Box<Operation>) {
             task.update(|view| view.phase = Phase::Done);
             task.tell(Happened::Ended);
         }
-        Ok(operations::End::Paused) => {
+        Err(error) if error.is_pause() => {
             task.update(|view| view.phase = Phase::Paused);
             task.tell(Happened::Paused);
         }

@@ -1,0 +1,182 @@
+//! From whatever lies in the folder to a release: survey, plan, stage, fetch, commit. Install, update and repair are
+//! this with different goals.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use manifests::apply::{Applied, Applier, ApplyError};
+use manifests::plan::{self, Local, Plan};
+use manifests::release::FileIdentity;
+use manifests::verify::{self, Depth};
+use protocol::units::FileIndex;
+
+use crate::engine::board::Task;
+use crate::engine::content::{self, Content};
+use crate::engine::context::Context;
+use crate::engine::goal::{Goal, Leaves};
+use crate::engine::jobs;
+use crate::engine::ledger;
+use crate::engine::meter::{Meter, blocking};
+use crate::engine::snapshot::{Phase, SourceBytes, Summary};
+use crate::engine::transfer::{self, Ended};
+use crate::error::LaunchError;
+
+/// How often a file that changes under us, or staged data that turns out damaged, is tried anew.
+const ROUNDS: usize = 3;
+
+/// Makes the folder the release. `local` is what a survey of this moment found, if there was one.
+pub(crate) async fn reach(
+    context: &Context,
+    task: &Task,
+    goal: &Goal,
+    mut local: Option<Local>,
+) -> Result<Summary, LaunchError> {
+    let begun = Instant::now();
+    let manifest = goal.target.manifest.clone();
+    let mut summary = Summary {
+        game: manifest.game.to_string(),
+        release: manifest.version.to_string(),
+        ..Summary::default()
+    };
+    for round in 1.. {
+        match attempt(context, task, goal, local.take(), &mut summary).await {
+            Ok(()) => break,
+            Err(LaunchError::Apply(
+                error @ (ApplyError::Changed(_) | ApplyError::Incomplete(_) | ApplyError::Damaged(_)),
+            )) if round < ROUNDS => task.note(format!("{error}; trying once more")),
+            Err(error) => return Err(error),
+        }
+    }
+    // What did not come over the network was here.
+    let local = manifest.total_bytes().saturating_sub(summary.sources.network());
+    summary.sources.local = local;
+    task.update(|view| view.sources.local = local);
+    summary.elapsed = begun.elapsed();
+    if summary.changed {
+        let reused = SourceBytes { local, ..SourceBytes::default() };
+        ledger::add(&goal.dir, &summary.release, &reused, 0);
+    }
+    Ok(summary)
+}
+
+async fn attempt(
+    context: &Context,
+    task: &Task,
+    goal: &Goal,
+    local: Option<Local>,
+    summary: &mut Summary,
+) -> Result<(), LaunchError> {
+    let local = Arc::new(match local {
+        Some(local) => local,
+        None => survey(task, goal).await?,
+    });
+    let plan = make_plan(goal, &local, content::kept(goal.dir.clone(), &goal.target.manifest).await?).await?;
+    if plan.is_nothing() && goal.is_in_place() {
+        return Ok(());
+    }
+    summary.changed = true;
+    let content = fetch_content(context, task, goal, &plan).await?;
+    let plan = make_plan(goal, &local, Some(content.clone())).await?;
+    summary.written_bytes += plan.costs.bytes_written;
+    summary.temp_peak_bytes = summary.temp_peak_bytes.max(plan.costs.temp_bytes);
+    let applier = stage(task, goal, plan, &content).await?;
+    fetch(context, task, goal, &applier, &content, summary).await?;
+    commit(task, applier, summary).await
+}
+
+/// Looks at what is on the disk.
+pub(crate) async fn survey(task: &Task, goal: &Goal) -> Result<Local, LaunchError> {
+    let (dir, manifest, depth) = (goal.dir.clone(), goal.target.manifest.clone(), goal.depth);
+    task.enter(Phase::Scanning, if depth == Depth::Full { manifest.total_bytes() } else { 0 });
+    let meter = Meter(task.clone());
+    blocking(move || Ok(verify::survey(&dir, &manifest, depth, 0, &meter)?)).await
+}
+
+async fn make_plan(goal: &Goal, local: &Arc<Local>, content: Option<Content>) -> Result<Plan, LaunchError> {
+    let (local, manifest, options) = (local.clone(), goal.target.manifest.clone(), goal.options);
+    let leaves = Leaves { dir: goal.dir.clone(), content };
+    blocking(move || Ok(plan::plan(&local, &manifest, &leaves, options))).await
+}
+
+/// The torrent and the leaf hashes of the release: kept ones, or the repository's.
+async fn fetch_content(
+    context: &Context,
+    task: &Task,
+    goal: &Goal,
+    plan: &Plan,
+) -> Result<Content, LaunchError> {
+    let manifest = &goal.target.manifest;
+    let content = match content::kept(goal.dir.clone(), manifest).await? {
+        Some(content) => content,
+        None => {
+            task.enter(Phase::Checking, 0);
+            goal.repo.content(context.http().await?, &goal.dir, manifest.clone()).await?
+        }
+    };
+    let mut large: Vec<FileIdentity> = manifest.files.iter().map(|file| file.identity).collect();
+    large.extend(&plan.wants_leaves);
+    large.retain(|identity| content.needs_leaves(identity));
+    large.sort();
+    large.dedup();
+    goal.repo.fetch_leaves(context.http().await?, &goal.dir, large).await?;
+    Ok(content)
+}
+
+/// Checks that the plan can be carried out, and stages what is here.
+async fn stage(task: &Task, goal: &Goal, plan: Plan, content: &Content) -> Result<Arc<Applier>, LaunchError> {
+    task.enter(Phase::Scanning, 0);
+    let (dir, target, meter) = (goal.dir.clone(), goal.target.clone(), Meter(task.clone()));
+    let leaves = Leaves { dir: goal.dir.clone(), content: Some(content.clone()) };
+    blocking(move || {
+        let applier = Applier::new(dir, target, plan)?;
+        applier.prepare(&leaves, &meter)?;
+        Ok(Arc::new(applier))
+    })
+    .await
+}
+
+/// Fetches what is missing.
+async fn fetch(
+    context: &Context,
+    task: &Task,
+    goal: &Goal,
+    applier: &Arc<Applier>,
+    content: &Content,
+    summary: &mut Summary,
+) -> Result<(), LaunchError> {
+    let missing = applier.missing();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let total = missing.iter().flat_map(|(_, ranges)| ranges).map(|range| range.end - range.start).sum();
+    let job = blocking({
+        let (goal, applier, content) = (goal.clone(), applier.clone(), content.clone());
+        move || jobs::fetching(&goal, &applier, &content, missing)
+    })
+    .await?;
+    task.enter(Phase::Downloading, total);
+    let numbers: Vec<usize> = content.files().map(|(_, at)| at).collect();
+    let mut verified = |file: FileIndex, range| {
+        if let Some(at) = numbers.get(file.0 as usize) {
+            applier.verified(*at, range);
+        }
+    };
+    let (ended, traffic) = transfer::fetch(context, task, job, &mut verified).await;
+    summary.sources = summary.sources.plus(&traffic.received);
+    ledger::add(&goal.dir, &summary.release, &traffic.received, traffic.sent);
+    match ended? {
+        Ended::Complete => Ok(()),
+        Ended::Stopped => Err(LaunchError::Paused),
+    }
+}
+
+async fn commit(task: &Task, applier: Arc<Applier>, summary: &mut Summary) -> Result<(), LaunchError> {
+    task.enter(Phase::Applying, 0);
+    let meter = Meter(task.clone());
+    let applied: Applied = blocking(move || Ok(applier.commit(&meter)?)).await?;
+    summary.kept_aside.extend(applied.kept.into_iter().map(|(_, now)| now));
+    for path in &applied.damaged {
+        task.note(format!("{path} changed while it was put in place; run verify --repair"));
+    }
+    Ok(())
+}

@@ -1,0 +1,95 @@
+//! Verify and repair: with what is kept in `.samara/`, no fresh metadata is needed.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use manifests::apply::{self, Target};
+use manifests::folder::InstallDir;
+use manifests::plan::PlanOptions;
+use manifests::release::ReleaseManifest;
+use manifests::verify::{self, Depth, Wound, WoundKind};
+
+use crate::engine::board::Task;
+use crate::engine::change::{self, survey};
+use crate::engine::command::Verify;
+use crate::engine::content;
+use crate::engine::context::Context;
+use crate::engine::goal::{Goal, Leaves};
+use crate::engine::meter::blocking;
+use crate::engine::record::Record;
+use crate::engine::repository::Repository;
+use crate::engine::seed::manifest_in_place;
+use crate::engine::snapshot::{Phase, VerifyReport, WoundView};
+use crate::error::LaunchError;
+
+/// Compares every byte with the release; fetches what does not fit when asked.
+pub(crate) async fn verify(
+    context: &Context,
+    task: &Task,
+    verify: Verify,
+) -> Result<VerifyReport, LaunchError> {
+    let begun = Instant::now();
+    let goal = open(task, verify.clone()).await?;
+    let manifest = goal.target.manifest.clone();
+    task.update(|view| {
+        (view.game, view.release) = (Some(manifest.game.to_string()), Some(manifest.version.to_string()));
+    });
+    let local = survey(task, &goal).await?;
+    let kept = content::kept(goal.dir.clone(), &manifest).await?;
+    let (local, wounds) = blocking({
+        let (leaves, manifest) = (Leaves { dir: goal.dir.clone(), content: kept }, manifest.clone());
+        move || {
+            let wounds = verify::wounds(&local, &manifest, &leaves);
+            Ok((local, wounds))
+        }
+    })
+    .await?;
+    let mut report = VerifyReport {
+        game: manifest.game.to_string(),
+        release: manifest.version.to_string(),
+        checked_bytes: manifest.total_bytes(),
+        wounds: wounds.iter().map(|wound| describe(wound, &manifest)).collect(),
+        ..VerifyReport::default()
+    };
+    if verify.repair && !wounds.is_empty() {
+        report.repair = Some(change::reach(context, task, &goal, Some(local)).await?);
+    }
+    report.elapsed = begun.elapsed();
+    Ok(report)
+}
+
+async fn open(task: &Task, verify: Verify) -> Result<Goal, LaunchError> {
+    task.enter(Phase::Recovering, 0);
+    blocking(move || {
+        let dir = InstallDir::open(&verify.dir)?;
+        apply::recover(&dir)?;
+        let (manifest, bytes) = manifest_in_place(&dir)?;
+        let record = Record::require(&dir)?;
+        let channel = dir.state().release.as_ref().and_then(|release| release.channel.clone());
+        Ok(Goal {
+            repo: Repository::parse(&record.repo)?,
+            target: Target { manifest, bytes, channel },
+            hints: record.hints,
+            sources: verify.sources,
+            depth: Depth::Full,
+            // What does not fit is damage: it is mended, not kept aside.
+            options: PlanOptions { keep_changed: false },
+            dir: Arc::new(dir),
+        })
+    })
+    .await
+}
+
+fn describe(wound: &Wound, manifest: &ReleaseManifest) -> WoundView {
+    let kind = match wound.kind {
+        WoundKind::Missing => "missing",
+        WoundKind::WrongType => "not a file any more",
+        WoundKind::WrongSize { .. } => "wrong length",
+        WoundKind::Damaged { .. } => "damaged",
+        WoundKind::Unreadable => "unreadable",
+        WoundKind::WrongExecutable => "wrong executable bit",
+        WoundKind::WrongLink => "wrong link",
+    };
+    let bytes = manifest.files.get(wound.index).map_or(0, |file| wound.bytes(file));
+    WoundView { path: wound.path.to_string(), kind: kind.to_owned(), bytes }
+}

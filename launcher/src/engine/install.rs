@@ -1,0 +1,202 @@
+//! Install and update: find out what is current, become it, remember where it came from.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use manifests::apply;
+use manifests::folder::{InstallDir, PRIVATE};
+use manifests::plan::PlanOptions;
+use manifests::release::GameId;
+use manifests::verify::Depth;
+
+use crate::engine::board::Task;
+use crate::engine::change;
+use crate::engine::command::{DEFAULT_CHANNEL, Install, Select, Sources, Update};
+use crate::engine::context::Context;
+use crate::engine::goal::Goal;
+use crate::engine::meter::blocking;
+use crate::engine::record::{self, Before, Record};
+use crate::engine::releases::{self, Found, Question};
+use crate::engine::repository::Repository;
+use crate::engine::seed::manifest_in_place;
+use crate::engine::snapshot::{Phase, SourceBytes, Summary};
+use crate::error::LaunchError;
+
+const ROOT_FILE: &str = "root.json";
+const ROOT_LEN_MAX: u64 = 512 << 10;
+
+/// What install and update have in common once the folder is open.
+struct Intent {
+    dir: Arc<InstallDir>,
+    repo: Repository,
+    root: Vec<u8>,
+    game: GameId,
+    select: Select,
+    /// The channel that later updates follow.
+    channel: String,
+    depth: Depth,
+    sources: Sources,
+    accept_expired: bool,
+    /// A halted channel holds back an update, not a first install.
+    update: bool,
+}
+
+/// Installs a game, or goes on with an install that was stopped.
+pub(crate) async fn install(
+    context: &Context,
+    task: &Task,
+    request: Install,
+) -> Result<(Arc<InstallDir>, Summary), LaunchError> {
+    let path = request.dir.clone();
+    let before = Before::look(&path);
+    let done = Box::pin(install_into(context, task, request)).await;
+    if done.is_err() && !has_staged(&path) {
+        before.restore(&path);
+    }
+    done
+}
+
+/// Whether the failed run left something that the next one can use.
+fn has_staged(path: &Path) -> bool {
+    let staging = path.join(PRIVATE).join("staging");
+    std::fs::read_dir(staging).is_ok_and(|mut entries| entries.next().is_some())
+}
+
+async fn install_into(
+    context: &Context,
+    task: &Task,
+    request: Install,
+) -> Result<(Arc<InstallDir>, Summary), LaunchError> {
+    let repo = Repository::parse(&request.repo)?;
+    let root = releases::read_root(&request.trust_root)?;
+    let game = GameId::parse(&request.game)
+        .map_err(|error| LaunchError::Usage { cause: format!("--game: {error}") })?;
+    let channel = match &request.select {
+        Select::Channel(name) => name.clone(),
+        Select::Release(_) => DEFAULT_CHANNEL.to_owned(),
+    };
+    task.enter(Phase::Recovering, 0);
+    let dir = blocking({
+        let (path, game, adopt) = (request.dir, game.clone(), request.adopt);
+        move || {
+            let dir = InstallDir::create(&path, game.as_str(), adopt)?;
+            apply::recover(&dir)?;
+            Ok(Arc::new(dir))
+        }
+    })
+    .await?;
+    let intent = Intent {
+        dir,
+        repo,
+        root,
+        game,
+        select: request.select,
+        channel,
+        depth: if request.adopt { Depth::Full } else { Depth::Quick },
+        sources: request.sources,
+        accept_expired: request.accept_expired,
+        update: false,
+    };
+    follow(context, task, intent).await
+}
+
+/// Brings an install to what its channel points at.
+pub(crate) async fn update(
+    context: &Context,
+    task: &Task,
+    request: Update,
+) -> Result<(Arc<InstallDir>, Summary), LaunchError> {
+    task.enter(Phase::Recovering, 0);
+    let intent = blocking(move || {
+        let (dir, _) = apply::open(&request.dir)?;
+        let record = Record::require(&dir)?;
+        let damaged = |cause: String| LaunchError::RecordDamaged { file: ROOT_FILE.to_owned(), cause };
+        let root = dir.get(&record::name(ROOT_FILE)?, ROOT_LEN_MAX)?;
+        let state = dir.state();
+        Ok(Intent {
+            repo: Repository::parse(&record.repo)?,
+            root: root.ok_or_else(|| damaged("it is missing".to_owned()))?,
+            game: GameId::parse(&state.game).map_err(|error| damaged(error.to_string()))?,
+            select: Select::Channel(record.channel.clone()),
+            channel: record.channel,
+            depth: Depth::Quick,
+            sources: request.sources,
+            accept_expired: request.accept_expired,
+            update: state.release.is_some(),
+            dir: Arc::new(dir),
+        })
+    })
+    .await?;
+    follow(context, task, intent).await
+}
+
+async fn follow(
+    context: &Context,
+    task: &Task,
+    intent: Intent,
+) -> Result<(Arc<InstallDir>, Summary), LaunchError> {
+    let begun = std::time::Instant::now();
+    task.update(|view| view.game = Some(intent.game.to_string()));
+    let question = Question {
+        repo: &intent.repo,
+        root: &intent.root,
+        game: &intent.game,
+        select: &intent.select,
+        accept_expired: intent.accept_expired,
+    };
+    let found = releases::find(context, task, &intent.dir, question).await?;
+    if found.halted && intent.update {
+        task.note("the studio has halted this update; the installed release stays");
+        let summary = unchanged(&intent.dir)?;
+        return Ok((intent.dir, summary));
+    }
+    let version = found.target.manifest.version.to_string();
+    task.update(|view| view.release = Some(version.clone()));
+    let mut record = begin(&intent, &found).await?;
+    let goal = Goal {
+        dir: intent.dir.clone(),
+        repo: intent.repo,
+        target: found.target,
+        hints: found.hints.clone(),
+        sources: intent.sources,
+        depth: intent.depth,
+        options: PlanOptions::default(),
+    };
+    let mut summary = Box::pin(change::reach(context, task, &goal, None)).await?;
+    blocking(move || {
+        (record.pending, record.hints) = (None, found.hints);
+        record.save(&goal.dir)
+    })
+    .await?;
+    summary.elapsed = begun.elapsed();
+    Ok((intent.dir, summary))
+}
+
+/// Remembers where the game comes from and what is to be reached, so that update, repair and status know.
+async fn begin(intent: &Intent, found: &Found) -> Result<Record, LaunchError> {
+    let (dir, root) = (intent.dir.clone(), intent.root.clone());
+    let mut record = Record::new(intent.repo.base().as_str(), &intent.channel);
+    let version = found.target.manifest.version.to_string();
+    // Until the new release is in place, repair and seeding are about the old one.
+    let hints = found.hints.clone();
+    blocking(move || {
+        let known = Record::load(&dir).ok().flatten();
+        record.hints = known.map_or(hints, |known| known.hints);
+        let in_place = dir.state().release.as_ref().is_some_and(|release| release.version == version);
+        record.pending = (!in_place).then_some(version);
+        dir.put(&record::name(ROOT_FILE)?, &root)?;
+        record.save(&dir)?;
+        Ok(record)
+    })
+    .await
+}
+
+fn unchanged(dir: &InstallDir) -> Result<Summary, LaunchError> {
+    let (manifest, _) = manifest_in_place(dir)?;
+    Ok(Summary {
+        game: manifest.game.to_string(),
+        release: manifest.version.to_string(),
+        sources: SourceBytes { local: manifest.total_bytes(), ..SourceBytes::default() },
+        ..Summary::default()
+    })
+}

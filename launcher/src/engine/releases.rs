@@ -1,0 +1,192 @@
+//! Which release is wanted, as the repository's signatures say. Everything here follows from the pinned root.
+
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::SystemTime;
+
+use manifests::apply::Target;
+use manifests::folder::{InstallDir, PRIVATE};
+use manifests::release::{ChannelName, GameId, Version};
+use manifests::trust::client::{FetchError, FetchFuture, Transport};
+use manifests::trust::{Client, Freshness, Resolved, TrustError, UnixTime};
+use sha2::{Digest as _, Sha256};
+
+use crate::engine::board::Task;
+use crate::engine::command::{DEFAULT_CHANNEL, Select};
+use crate::engine::context::Context;
+use crate::engine::http::{Http, HttpError, Limits};
+use crate::engine::repository::Repository;
+use crate::engine::snapshot::Phase;
+use crate::engine::transfer::Hints;
+use crate::error::LaunchError;
+
+/// Longest root file taken from the player, in bytes.
+const ROOT_LEN_MAX: u64 = 512 << 10;
+
+/// A question to a repository.
+pub(crate) struct Question<'a> {
+    pub(crate) repo: &'a Repository,
+    /// The bytes of the pinned root.
+    pub(crate) root: &'a [u8],
+    pub(crate) game: &'a GameId,
+    pub(crate) select: &'a Select,
+    pub(crate) accept_expired: bool,
+}
+
+/// The answer.
+#[derive(Debug)]
+pub(crate) struct Found {
+    pub(crate) target: Target,
+    pub(crate) hints: Hints,
+    /// The studio has stopped this channel: installs stay where they are.
+    pub(crate) halted: bool,
+}
+
+/// Reads the root file that the player gives.
+pub(crate) fn read_root(path: &Path) -> Result<Vec<u8>, LaunchError> {
+    let wrong = |cause: String| LaunchError::TrustRoot { file: path.to_owned(), cause };
+    let len = std::fs::metadata(path).map_err(|error| wrong(error.to_string()))?.len();
+    if len > ROOT_LEN_MAX {
+        return Err(wrong("it is too long for a root.json".to_owned()));
+    }
+    std::fs::read(path).map_err(|error| wrong(error.to_string()))
+}
+
+/// Asks the repository, and believes only what is signed.
+pub(crate) async fn find(
+    context: &Context,
+    task: &Task,
+    dir: &InstallDir,
+    question: Question<'_>,
+) -> Result<Found, LaunchError> {
+    task.enter(Phase::Checking, 0);
+    let failure = Arc::new(Mutex::new(None));
+    let transport = HttpTransport {
+        http: context.http().await?.clone(),
+        repo: question.repo.clone(),
+        failure: failure.clone(),
+    };
+    // One memory for each root: what another root vouched for says nothing here.
+    let name = hex::encode(Sha256::digest(question.root));
+    let state = dir.path().join(PRIVATE).join("trust").join(name.get(..16).unwrap_or(&name));
+    let transport = Arc::new(transport);
+    let asked = tokio::select! {
+        () = task.stop.cancelled() => return Err(LaunchError::Paused),
+        asked = ask(dir, &question, &state, transport.clone()) => asked,
+    };
+    match asked {
+        // What the network said tells a player more than that there was no answer.
+        Err(LaunchError::Trust(error @ TrustError::Transport { .. })) => {
+            Err(failure.lock().unwrap_or_else(PoisonError::into_inner).take().unwrap_or(error.into()))
+        }
+        Err(LaunchError::Trust(error @ TrustError::Tampered { .. })) => {
+            Err(if has_other_root(&transport, question.root).await { other_root() } else { error.into() })
+        }
+        asked => asked,
+    }
+}
+
+/// Signatures that do not fit are mostly a root file of another repository: then the server has another root of the same
+/// version.
+async fn has_other_root(transport: &HttpTransport, root: &[u8]) -> bool {
+    let pinned: Option<serde_json::Value> = serde_json::from_slice(root).ok();
+    let Some(version) = pinned.and_then(|root| root.get("signed")?.get("version")?.as_u64()) else {
+        return false;
+    };
+    let served = transport.get(&format!("metadata/{version}.root.json"), ROOT_LEN_MAX).await;
+    served.is_ok_and(|served| served.is_some_and(|served| served != root))
+}
+
+fn other_root() -> LaunchError {
+    let reason = "it has another root of the same version".to_owned();
+    TrustError::WrongRoot { reason }.into()
+}
+
+async fn ask(
+    dir: &InstallDir,
+    question: &Question<'_>,
+    state: &Path,
+    transport: Arc<HttpTransport>,
+) -> Result<Found, LaunchError> {
+    let mut client = Client::open(question.root, state, transport)?;
+    let freshness = if question.accept_expired { Freshness::ExpiredAccepted } else { Freshness::Required };
+    client.refresh(UnixTime::from_system(SystemTime::now()), freshness).await?;
+    let installed = dir.state().release.as_ref().map(|release| release.sequence);
+    let (resolved, hints) = match question.select {
+        Select::Channel(name) => {
+            let channel = channel(name)?;
+            let resolved = client.resolve_channel(question.game, &channel, installed).await?;
+            let hints = hints(question.repo, &resolved);
+            (resolved, hints)
+        }
+        Select::Release(version) => {
+            let version = Version::parse(version)
+                .map_err(|error| LaunchError::Usage { cause: format!("--release: {error}") })?;
+            let resolved = client.resolve_release(question.game, &version).await?;
+            // Hints come by channel; without them the repository itself still serves.
+            let default = client.resolve_channel(question.game, &channel(DEFAULT_CHANNEL)?, None).await;
+            let hints = hints(question.repo, default.as_ref().unwrap_or(&resolved));
+            (resolved, hints)
+        }
+    };
+    let channel = resolved.channel.as_ref();
+    Ok(Found {
+        halted: channel.is_some_and(|channel| channel.halted),
+        hints,
+        target: Target {
+            channel: channel.map(|channel| channel.channel.to_string()),
+            manifest: Arc::new(resolved.manifest),
+            bytes: resolved.manifest_bytes.into(),
+        },
+    })
+}
+
+fn channel(name: &str) -> Result<ChannelName, LaunchError> {
+    ChannelName::parse(name).map_err(|error| LaunchError::Usage { cause: format!("--channel: {error}") })
+}
+
+/// The repository itself is the first web seed; the channel may name more.
+fn hints(repo: &Repository, resolved: &Resolved) -> Hints {
+    let mut hints = Hints { web: vec![repo.base().to_string()], ..Hints::default() };
+    if let Some(channel) = &resolved.channel {
+        hints.trackers.clone_from(&channel.trackers);
+        hints.peers.clone_from(&channel.seed_peers);
+        hints.web.extend(channel.web_bases.iter().filter(|base| **base != repo.base().as_str()).cloned());
+    }
+    hints
+}
+
+/// Metadata over HTTP.
+struct HttpTransport {
+    http: Http,
+    repo: Repository,
+    /// The last failure, in our own words.
+    failure: Arc<Mutex<Option<LaunchError>>>,
+}
+
+impl HttpTransport {
+    async fn get(&self, path: &str, limit: u64) -> Result<Option<Vec<u8>>, FetchError> {
+        let failed = |error: LaunchError| {
+            let text = error.to_string();
+            *self.failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+            FetchError::Failed(text)
+        };
+        let url = self.repo.at(path).map_err(failed)?;
+        match self.http.get(&url, Limits::for_len(limit)).await {
+            Ok(bytes) => Ok(Some(bytes.into())),
+            // Object stores answer 403 for what is not there.
+            Err(
+                HttpError::NotFound { .. }
+                | HttpError::Failed(LaunchError::ServerRefused { status: 403, .. }),
+            ) => Ok(None),
+            Err(HttpError::TooLong { .. }) => Err(FetchError::TooLarge),
+            Err(HttpError::Failed(error)) => Err(failed(error)),
+        }
+    }
+}
+
+impl Transport for HttpTransport {
+    fn fetch<'a>(&'a self, path: &'a str, limit: u64) -> FetchFuture<'a> {
+        Box::pin(self.get(path, limit))
+    }
+}

@@ -1,0 +1,33 @@
+//! What is installed.
+
+use std::path::Path;
+
+use manifests::folder::{InstallDir, Listed};
+
+use crate::engine::ledger;
+use crate::engine::record::Record;
+use crate::engine::snapshot::StatusReport;
+use crate::error::LaunchError;
+
+/// Reads the records of the install in `path`.
+pub(crate) fn status(path: &Path) -> Result<StatusReport, LaunchError> {
+    let dir = InstallDir::open(path)?;
+    let record = Record::load(&dir)?;
+    let state = dir.state();
+    let bytes = state.files.values().map(|listed| match listed {
+        Listed::File { id, .. } => id.len,
+        Listed::Link { .. } => 0,
+    });
+    let (received, uploaded_bytes) = ledger::sums(&dir.ledger());
+    Ok(StatusReport {
+        game: state.game.clone(),
+        release: state.release.as_ref().map(|release| release.version.clone()),
+        pending: record.as_ref().and_then(|record| record.pending.clone()),
+        repo: record.as_ref().map(|record| record.repo.clone()).unwrap_or_default(),
+        channel: record.map(|record| record.channel).unwrap_or_default(),
+        files: state.files.len(),
+        bytes: bytes.sum(),
+        received,
+        uploaded_bytes,
+    })
+}

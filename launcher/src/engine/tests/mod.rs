@@ -1,0 +1,104 @@
+//! The engine against a small repository: real signatures, real torrents, a plain file server.
+
+mod bad_input;
+mod flow;
+mod repo;
+
+use std::path::Path;
+use std::time::Duration;
+
+use crate::engine::{
+    Command, Engine, EngineHandle, Happened, Install, Linger, Operation, Options, Outcome, Phase, Select,
+    Sources, Summary, TaskId, Update, Verify, VerifyReport,
+};
+use repo::Repo;
+
+/// An engine with one operation at a time.
+struct Player {
+    handle: EngineHandle,
+    next: u64,
+    notes: Vec<String>,
+}
+
+impl Player {
+    fn new() -> Self {
+        let options = Options { patience: Duration::from_secs(5), ..Options::default() };
+        Self { handle: Engine::start(options).unwrap(), next: 1, notes: Vec::new() }
+    }
+
+    /// Performs an operation to its end; the code of its error.
+    fn run(&mut self, operation: Operation) -> Result<Outcome, String> {
+        let task = TaskId(self.next);
+        self.next += 1;
+        let start = Command::Start { task, operation: Box::new(operation) };
+        self.handle.commands.blocking_send(start).unwrap();
+        loop {
+            let event = self.handle.events.blocking_recv().unwrap();
+            match event.what {
+                Happened::Note(text) => self.notes.push(text),
+                Happened::Done { outcome, .. } => return Ok(*outcome),
+                Happened::Ended => panic!("nothing lingers here"),
+                Happened::Paused => return Err("E-PAUSED".to_owned()),
+                Happened::Failed(error) => {
+                    assert!(!error.advice().is_empty() && !error.to_string().is_empty());
+                    return Err(error.code().to_owned());
+                }
+            }
+        }
+    }
+
+    fn install(&mut self, repo: &Repo, dir: &Path) -> Result<Summary, String> {
+        self.install_with(repo, dir, |_| {})
+    }
+
+    fn install_with(
+        &mut self,
+        repo: &Repo,
+        dir: &Path,
+        change: impl FnOnce(&mut Install),
+    ) -> Result<Summary, String> {
+        let mut install = Install {
+            repo: repo.url(),
+            trust_root: repo.root(),
+            game: "maple".to_owned(),
+            dir: dir.to_owned(),
+            select: Select::Channel("stable".to_owned()),
+            adopt: false,
+            sources: Sources { peers: false, web: true },
+            accept_expired: false,
+            linger: Linger::No,
+        };
+        change(&mut install);
+        match self.run(Operation::Install(install))? {
+            Outcome::Installed(summary) => Ok(summary),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn update(&mut self, dir: &Path) -> Result<Summary, String> {
+        let update = Update {
+            dir: dir.to_owned(),
+            sources: Sources { peers: false, web: true },
+            accept_expired: false,
+            linger: Linger::No,
+        };
+        match self.run(Operation::Update(update))? {
+            Outcome::Installed(summary) => Ok(summary),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn verify(&mut self, dir: &Path, repair: bool) -> Result<VerifyReport, String> {
+        let sources = Sources { peers: false, web: true };
+        match self.run(Operation::Verify(Verify { dir: dir.to_owned(), repair, sources }))? {
+            Outcome::Verified(report) => Ok(report),
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+impl Drop for Player {
+    fn drop(&mut self) {
+        let _ = self.handle.commands.blocking_send(Command::Shutdown);
+    }
+}
