@@ -18,6 +18,8 @@ mod extensions;
 mod web;
 mod announce;
 mod commands;
+#[cfg(test)]
+mod tests;
 
 pub use io::*;
 
