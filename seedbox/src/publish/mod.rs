@@ -115,12 +115,15 @@ impl Progress for () {}
 /// # Errors
 /// See [`Error`]; whatever happens, what was published before stays as it was.
 pub fn publish(options: &PublishOptions, progress: &dyn Progress) -> Result<Published> {
+    publish_in(&DataDir::open(&options.data)?, options, progress)
+}
+
+fn publish_in(dir: &DataDir, options: &PublishOptions, progress: &dyn Progress) -> Result<Published> {
     let started = platform::monotonic();
-    let dir = DataDir::open(&options.data)?;
-    let settings = Settings::read(&dir)?;
+    let settings = Settings::read(dir)?;
     let lock = dir.lock()?;
     let mut keys = OfflineKeys::open(&options.keys)?;
-    let mut repository = open_repository(&dir)?;
+    let mut repository = open_repository(dir)?;
     let known = repository.games().contains(&options.game);
     if known {
         // Does nothing for a game that is there, but finds out about wrong keys before hours of hashing.
@@ -135,13 +138,13 @@ pub fn publish(options: &PublishOptions, progress: &dyn Progress) -> Result<Publ
     }
     let piece_len = piece_len(options.piece_len, &scan)?;
     progress.begins(scan.files.len() as u64, scan.total_len());
-    let (hashed, cost) = hash::ingest(&scan, piece_len, &dir, &|bytes| progress.read(bytes))?;
+    let (hashed, cost) = hash::ingest(&scan, piece_len, dir, &|bytes| progress.read(bytes))?;
     let executable = executable::decide(&scan, &hashed, &options.exec);
 
     progress.step("torrents");
     let name = torrents::torrent_name(options.game.as_str(), options.version.as_str(), &scan);
-    let torrents = torrents::build(&name, &scan, &hashed, &executable, piece_len, &dir, &settings)?;
-    torrents.write(&dir)?;
+    let torrents = torrents::build(&name, &scan, &hashed, &executable, piece_len, dir, &settings)?;
+    torrents.write(dir)?;
 
     progress.step("signing");
     let manifest = manifest(options, sequence, &scan, &hashed, &executable, piece_len, &torrents)?;
@@ -149,7 +152,7 @@ pub fn publish(options: &PublishOptions, progress: &dyn Progress) -> Result<Publ
     repository.add_game(&mut keys, &options.game, InitOptions::default().releases, now)?;
     repository.add_release(&mut keys, &manifest, now)?;
     repository.set_channel(&channel(options, sequence, &settings), now)?;
-    report(options, &scan, &executable, cost, piece_len, &torrents, &dir, sequence, started)
+    report(options, &scan, &executable, cost, piece_len, &torrents, dir, sequence, started)
 }
 
 /// The release's place in the order of releases. A publish that was cut short between signing the release and moving
@@ -277,3 +280,6 @@ pub fn read_notes(path: &Path) -> Result<String> {
     let bytes = crate::store::read_bounded(path, MAX_NOTES_LEN).map_err(|error| refuse(error.to_string()))?;
     String::from_utf8(bytes).map_err(|_| refuse("it is not valid UTF-8".into()))
 }
+
+#[cfg(test)]
+mod tests;

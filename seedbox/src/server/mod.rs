@@ -216,6 +216,13 @@ pub async fn serve(config: ServeConfig) -> Result<Running> {
     Ok(Running { app, http_addr, stop, tasks })
 }
 
+/// The manifests of all that would be offered, each with torrents that fit it.
+#[cfg(test)]
+pub(crate) fn catalog_of(dir: &DataDir) -> Result<Vec<manifests::release::ReleaseManifest>> {
+    let catalog = Catalog::read(dir, &Catalog::default())?;
+    Ok(catalog.releases().map(|live| live.manifest.clone()).collect())
+}
+
 async fn listen(address: SocketAddr) -> Result<TcpListener> {
     TcpListener::bind(address).await.map_err(|source| refused(address, source))
 }

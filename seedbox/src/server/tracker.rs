@@ -118,7 +118,12 @@ pub(crate) async fn scrape(State(app): State<Arc<App>>, uri: Uri) -> Response {
         Err(error) => encode_failure(&error.to_string()),
         Ok(hashes) => {
             let timed = app.swarms.lock();
-            let known = |hash| timed.table.scrape(hash).map(|entry| (hash, entry));
+            let own_seeds = u32::from(app.swarms.own.is_some());
+            let known = |hash| {
+                let mut entry = timed.table.scrape(hash)?;
+                entry.complete = entry.complete.saturating_add(own_seeds);
+                Some((hash, entry))
+            };
             let entries: Vec<_> = hashes.into_iter().filter_map(known).collect();
             drop(timed);
             encode_scrape(&entries)

@@ -15,10 +15,13 @@
 #![allow(clippy::disallowed_methods, reason = "the store is where the seedbox touches the file system")]
 
 mod blobs;
+mod power;
 mod settings;
 
 pub use blobs::{Blobs, ReleaseStore, Shelf};
 pub use settings::Settings;
+
+use power::Power;
 
 use crate::error::{DiskContext as _, Error, Result};
 use crate::platform;
@@ -46,6 +49,7 @@ pub(crate) fn read_bounded(path: &Path, max_len: u64) -> io::Result<Vec<u8>> {
 #[derive(Clone, Debug)]
 pub struct DataDir {
     root: PathBuf,
+    power: Power,
 }
 
 impl DataDir {
@@ -54,7 +58,7 @@ impl DataDir {
     /// # Errors
     /// [`Error::RepositoryExists`], or the disk's.
     pub fn create(root: &Path) -> Result<DataDir> {
-        let dir = DataDir { root: root.to_owned() };
+        let dir = DataDir { root: root.to_owned(), power: Power::default() };
         if dir.settings_path().exists() {
             return Err(Error::RepositoryExists(root.to_owned()));
         }
@@ -70,11 +74,18 @@ impl DataDir {
     /// # Errors
     /// [`Error::RepositoryMissing`].
     pub fn open(root: &Path) -> Result<DataDir> {
-        let dir = DataDir { root: root.to_owned() };
+        let dir = DataDir { root: root.to_owned(), power: Power::default() };
         if !dir.settings_path().is_file() {
             return Err(Error::RepositoryMissing(root.to_owned()));
         }
         Ok(dir)
+    }
+
+    /// The same folder, where only so many more steps of writing succeed.
+    #[cfg(test)]
+    pub(crate) fn with_steps_left(mut self, steps: u32) -> DataDir {
+        self.power = Power::with_steps_left(steps);
+        self
     }
 
     /// The folder as given.
@@ -162,8 +173,9 @@ impl DataDir {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         let name = format!("{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
         let path = self.tmp().join(name);
+        self.power.step().at(&path)?;
         let file = OpenOptions::new().create_new(true).read(true).write(true).open(&path).at(&path)?;
-        Ok(Temp { file: Some(file), path })
+        Ok(Temp { file: Some(file), path, power: self.power.clone() })
     }
 
     /// Writes a whole file: at `path` there is the old content or the new, never a part.
@@ -190,6 +202,7 @@ pub struct Lock {
 pub(crate) struct Temp {
     file: Option<File>,
     path: PathBuf,
+    power: Power,
 }
 
 impl Temp {
@@ -213,16 +226,17 @@ impl Temp {
         if let Some(file) = self.file.take() {
             file.sync_all().at(&self.path)?;
         }
+        self.power.step().at(path)?;
         fs::rename(&self.path, path).at(path)?;
         self.path = PathBuf::new();
-        Ok(())
+        self.power.step().at(path)
     }
 }
 
 impl Drop for Temp {
     fn drop(&mut self) {
         drop(self.file.take());
-        if !self.path.as_os_str().is_empty() {
+        if !self.path.as_os_str().is_empty() && !self.power.is_cut() {
             // Nothing refers to it; what cannot be removed now is removed by the next publish.
             let _ = fs::remove_file(&self.path);
         }
