@@ -14,6 +14,16 @@
 
 mod config;
 mod limiter;
+mod bufs;
+mod files;
+mod storage;
+mod feed;
+mod accept;
+mod conn;
+mod http;
+mod announce;
+mod web;
+mod driver;
 mod node;
 
 pub use config::{AddSwarm, NodeConfig, NodeLimits, WebSeed};

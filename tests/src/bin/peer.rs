@@ -4,11 +4,11 @@
 use anyhow::Context as _;
 use clap::Parser;
 use protocol::blockset::BlockSet;
-use protocol::disk::{DirSource, FileStore};
+use protocol::disk::{DirSource, FileStore, MmapStore, Store};
 use protocol::merkle::FileHasher;
 use protocol::metainfo::Torrent;
 use protocol::net::{AddSwarm, Node, NodeConfig, SwarmHandle, WebSeed};
-use protocol::swarm::{Content, Event, Role};
+use protocol::swarm::{Command, Content, Event, Role};
 use protocol::units::{FileIndex, Root};
 use serde_json::{Value, json};
 use std::collections::HashMap;
@@ -46,6 +46,12 @@ struct Args {
     /// Takes no peers: web seeds only.
     #[arg(long)]
     no_peers: bool,
+    /// Maps the files to seed them, as a seedbox does.
+    #[arg(long, requires = "seed")]
+    map: bool,
+    /// Says "ready" and connects to peers only after a line on standard input.
+    #[arg(long)]
+    wait: bool,
     /// Ends when the download is complete instead of seeding on.
     #[arg(long)]
     exit: bool,
@@ -59,16 +65,25 @@ async fn main() -> anyhow::Result<()> {
     make_empty_files(&torrent, &root)?;
     let content = content(&torrent, &root, args.seed)?;
     let paths = torrent.layout.files.iter().map(|file| file.path.iter().collect::<PathBuf>());
-    let store = Arc::new(FileStore::new(DirSource::new(&root, paths)?));
+    let source = DirSource::new(&root, paths)?;
+    let store: Arc<dyn Store> =
+        if args.map { Arc::new(MmapStore::new(source)) } else { Arc::new(FileStore::new(source)) };
 
     let role = if args.seed { Role::Seedbox } else { Role::Launcher };
     let node = Node::start(NodeConfig::new(role, Some(args.listen))).await?;
     say(&json!({"event": "listening", "addr": node.local_addr()}));
     let mut add = AddSwarm::new(content, store).trackers(&args.tracker)?;
-    add.peers.clone_from(&args.peer);
+    if !args.wait {
+        add.peers.clone_from(&args.peer);
+    }
     add.use_peers = !args.no_peers;
     add.web_seeds = args.web_seed.iter().map(|base| WebSeed::ByPath { base: base.clone() }).collect();
     let swarm = node.add(add).await?;
+    if args.wait {
+        say(&json!({"event": "ready"}));
+        tokio::task::spawn_blocking(|| std::io::stdin().read_line(&mut String::new())).await??;
+        swarm.command(Command::AddPeers(args.peer.clone()))?;
+    }
     follow(swarm, args.exit).await;
     node.shutdown().await;
     Ok(())

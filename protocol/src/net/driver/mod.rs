@@ -1,0 +1,309 @@
+//! The task that owns a swarm's state machine: feeds it inputs, performs its outputs.
+
+mod conns;
+mod effects;
+mod owner;
+
+use super::conn::{self, Link, Orders};
+use super::feed::{Feed, Incoming, Outgoing};
+use super::files::Files;
+use super::node::Inner;
+use super::storage::{DiskQueue, Done, Report};
+use super::{NodeLimits, WebSeed};
+use crate::disk::Store;
+use crate::swarm::{Command, ConnId, Event, Input, JobId, Stats, Swarm};
+use crate::units::Time;
+use conns::Conns;
+use owner::Owner;
+use std::collections::HashMap;
+use std::sync::Arc;
+use tokio::sync::{mpsc, watch};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use url::Url;
+
+/// Feeds taken before outputs are handed over.
+const MAX_FEEDS: usize = 64;
+
+/// Microseconds since the node's start, as the machine counts time.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Clock {
+    epoch: Instant,
+}
+
+impl Clock {
+    pub(super) fn new() -> Clock {
+        Clock { epoch: Instant::now() }
+    }
+
+    pub(super) fn now(self) -> Time {
+        Time(u64::try_from(self.epoch.elapsed().as_micros()).unwrap_or(u64::MAX))
+    }
+
+    /// `None` is never.
+    fn instant(self, time: Time) -> Option<Instant> {
+        self.epoch.checked_add(std::time::Duration::from_micros(time.0))
+    }
+}
+
+/// What a driver is made of.
+pub(super) struct Parts {
+    pub(super) swarm: Swarm,
+    pub(super) node: Arc<Inner>,
+    pub(super) link: Arc<Link>,
+    pub(super) store: Arc<dyn Store>,
+    pub(super) trackers: Vec<Url>,
+    pub(super) web_seeds: Vec<WebSeed>,
+    pub(super) reading: watch::Sender<bool>,
+    pub(super) events: mpsc::Sender<Event>,
+    pub(super) stats: watch::Sender<Stats>,
+    /// Cancelled when every task of the swarm must end.
+    pub(super) stop: CancellationToken,
+}
+
+/// What a driver listens to.
+pub(super) struct Inbox {
+    pub(super) feed: mpsc::Receiver<Feed>,
+    pub(super) commands: mpsc::UnboundedReceiver<Command>,
+}
+
+/// Invariant: nothing here waits for a connection, a disk or the owner; they wait for the driver.
+pub(super) struct Driver {
+    swarm: Swarm,
+    node: Arc<Inner>,
+    link: Arc<Link>,
+    store: Arc<dyn Store>,
+    trackers: Vec<Url>,
+    web_seeds: Arc<Vec<WebSeed>>,
+    reading: watch::Sender<bool>,
+    owner: Owner,
+    conns: Conns,
+    disk: DiskQueue,
+    fetches: HashMap<JobId, CancellationToken>,
+    stop: CancellationToken,
+    tasks: TaskTracker,
+    incoming: u64,
+    /// When a shutdown that was asked for is enforced.
+    stop_by: Option<Instant>,
+    stopped: bool,
+}
+
+impl Driver {
+    /// Runs the swarm until it has stopped and everything it accepted is written.
+    pub(super) async fn run(parts: Parts, mut inbox: Inbox) {
+        let (reports, mut from_disk) = mpsc::unbounded_channel();
+        let mut driver = Driver::new(parts, reports);
+        let mut feeds = Vec::with_capacity(MAX_FEEDS);
+        let sleep = tokio::time::sleep_until(Instant::now());
+        tokio::pin!(sleep);
+        driver.outputs();
+        while !(driver.stopped && driver.disk.is_idle()) {
+            let wake = driver.settle();
+            if sleep.deadline() != wake {
+                sleep.as_mut().reset(wake);
+            }
+            tokio::select! {
+                biased;
+                Some(report) = from_disk.recv() => driver.disk_report(report),
+                command = inbox.commands.recv(), if driver.stop_by.is_none() => {
+                    driver.command(command.unwrap_or(Command::Shutdown));
+                }
+                taken = inbox.feed.recv_many(&mut feeds, MAX_FEEDS), if !driver.stopped => {
+                    debug_assert!(taken > 0, "the driver holds a sender");
+                    feeds.drain(..).for_each(|feed| driver.feed(feed));
+                }
+                () = driver.owner.catch_up() => {}
+                () = &mut sleep => driver.tick(),
+            }
+        }
+        driver.finish(inbox).await;
+    }
+
+    fn new(parts: Parts, reports: mpsc::UnboundedSender<Report>) -> Driver {
+        let Parts { swarm, node, link, store, trackers, web_seeds, reading, events, stats, stop } = parts;
+        Driver {
+            swarm,
+            node,
+            link,
+            store,
+            trackers,
+            web_seeds: Arc::new(web_seeds),
+            reading,
+            owner: Owner::new(events, stats),
+            conns: Conns::default(),
+            disk: DiskQueue::new(reports),
+            fetches: HashMap::new(),
+            stop,
+            tasks: TaskTracker::new(),
+            incoming: 0,
+            stop_by: None,
+            stopped: false,
+        }
+    }
+
+    fn limits(&self) -> &NodeLimits {
+        &self.link.shared.limits
+    }
+
+    /// One step of the machine.
+    fn handle(&mut self, input: Input) {
+        self.swarm.handle(self.node.clock.now(), input);
+        self.outputs();
+    }
+
+    fn outputs(&mut self) {
+        while let Some(output) = self.swarm.poll_output() {
+            self.perform(output);
+        }
+        self.owner.touch();
+    }
+
+    /// Hands over what has gathered; when to wake if nothing happens.
+    fn settle(&mut self) -> Instant {
+        loop {
+            let stuck = self.conns.flush(self.limits().max_queued_bytes);
+            if stuck.is_empty() {
+                break;
+            }
+            for conn in stuck {
+                self.conns.close(conn);
+                self.handle(Input::Disconnected { conn });
+            }
+        }
+        if let Some(files) = self.link.files.get() {
+            self.disk.pump(files);
+        }
+        let read_on =
+            self.disk.unfinished_bytes() < self.limits().max_unwritten_bytes && !self.owner.is_behind();
+        self.reading.send_if_modified(|reading| std::mem::replace(reading, read_on) != read_on);
+
+        let now = self.node.clock.now();
+        let publish = self.owner.publish(now, &mut self.swarm);
+        let next = [self.swarm.poll_timeout(), publish].into_iter().flatten().min();
+        let next = next.and_then(|time| self.node.clock.instant(time));
+        let far = Instant::now() + std::time::Duration::from_secs(3600);
+        [next, self.stop_by].into_iter().flatten().min().unwrap_or(far)
+    }
+
+    fn tick(&mut self) {
+        if self.stop_by.is_some_and(|by| by <= Instant::now()) {
+            self.stopped = true;
+        }
+        if self.swarm.poll_timeout().is_some_and(|time| time <= self.node.clock.now()) {
+            self.handle(Input::Tick);
+        }
+    }
+
+    fn command(&mut self, command: Command) {
+        if matches!(command, Command::Shutdown) {
+            self.stop_by = Some(Instant::now() + self.limits().shutdown_timeout);
+        }
+        if let Command::Start(content) = &command {
+            self.set_files(Arc::clone(&content.torrent));
+        }
+        self.handle(Input::Command(command));
+    }
+
+    pub(super) fn files(torrent: Arc<crate::metainfo::Torrent>, store: Arc<dyn Store>) -> Files {
+        Files { torrent, store, bufs: crate::disk::ReadBufs::default() }
+    }
+
+    fn set_files(&self, torrent: Arc<crate::metainfo::Torrent>) {
+        // A second start is the machine's to refuse; the files stay those of the first.
+        let _ = self.link.files.set(Self::files(torrent, Arc::clone(&self.store)));
+    }
+
+    fn disk_report(&mut self, mut report: Report) {
+        self.disk.reported(&report);
+        for done in report.done.drain(..) {
+            self.handle(match done {
+                Done::Block { job, result } => Input::BlockWritten { job, result },
+                Done::Piece { piece, result } => Input::PieceHashed { piece, result },
+            });
+        }
+    }
+
+    fn feed(&mut self, feed: Feed) {
+        let input = match feed {
+            Feed::Incoming(incoming) => return self.incoming(*incoming),
+            Feed::Messages(conn, messages) => return self.messages(conn, messages),
+            Feed::Closed(conn) => {
+                if !self.conns.close(conn) {
+                    return;
+                }
+                Input::Disconnected { conn }
+            }
+            Feed::ConnectFailed(conn) => {
+                if !self.conns.close(conn) {
+                    return;
+                }
+                Input::ConnectFailed { conn }
+            }
+            Feed::Connected(conn) if self.conns.is_open(conn) => Input::Connected { conn },
+            Feed::Handshake(conn, handshake) if self.conns.is_open(conn) => {
+                Input::Handshake { conn, handshake }
+            }
+            Feed::ReadFailed(conn, block, fault) if self.conns.is_open(conn) => {
+                Input::ReadFailed { conn, block, fault }
+            }
+            Feed::Sent(conn, gone) => match self.conns.progress(conn, gone) {
+                Some(queued_bytes) => Input::Sent { conn, queued_bytes },
+                None => return,
+            },
+            Feed::WebData(fetch, data) if self.fetches.contains_key(&fetch) => Input::WebData { fetch, data },
+            Feed::WebEnd(fetch, result) => {
+                if self.fetches.remove(&fetch).is_none() {
+                    return;
+                }
+                match result {
+                    Ok(()) => Input::WebEnd { fetch },
+                    Err(fault) => Input::WebFailed { fetch, fault },
+                }
+            }
+            Feed::Announced { tracker, hash, class, result } => {
+                Input::Announced { tracker, hash, class, result }
+            }
+            // Crossed with our own close or cancel.
+            Feed::Connected(_) | Feed::Handshake(..) | Feed::ReadFailed(..) | Feed::WebData(..) => return,
+        };
+        self.handle(input);
+    }
+
+    fn messages(&mut self, conn: ConnId, messages: Vec<crate::wire::Message>) {
+        for message in messages {
+            // The machine may close the connection in the middle.
+            if !self.conns.is_open(conn) {
+                return;
+            }
+            self.handle(Input::Message { conn, message });
+        }
+    }
+
+    fn incoming(&mut self, incoming: Incoming) {
+        let Incoming { socket, addr, handshake, lease } = incoming;
+        let conn = ConnId::incoming(self.incoming);
+        self.incoming += 1;
+        let orders = self.open(conn);
+        self.tasks.spawn(conn::run(Arc::clone(&self.link), conn, socket, lease, orders, false));
+        self.handle(Input::Incoming { conn, addr, handshake });
+    }
+
+    fn open(&mut self, conn: ConnId) -> Orders {
+        let (sender, outgoing) = mpsc::unbounded_channel::<Vec<Outgoing>>();
+        let close = self.stop.child_token();
+        self.conns.open(conn, sender, close.clone());
+        Orders { outgoing, close }
+    }
+
+    /// Ends every task of the swarm.
+    async fn finish(mut self, inbox: Inbox) {
+        self.conns.close_all();
+        self.fetches.clear();
+        drop(inbox); // whoever still has something to say finds nobody
+        self.stop.cancel();
+        self.tasks.close();
+        self.tasks.wait().await;
+        tracing::debug!("swarm stopped");
+    }
+}
