@@ -116,13 +116,11 @@ impl SafePath {
     /// As [`SafePath::parse`].
     pub fn from_parts<'a>(parts: impl IntoIterator<Item = &'a str>) -> Result<Self, PathError> {
         let mut text = String::new();
-        let mut count = 0usize;
-        for part in parts {
-            if count > 0 {
+        for (at, part) in parts.into_iter().enumerate() {
+            if at > 0 {
                 text.push('/');
             }
             text.push_str(part);
-            count += 1;
             if part.contains('/') {
                 return Err(PathError { path: printable(&text), reason: PathFault::Reserved('/') });
             }

@@ -91,7 +91,7 @@ fn rules_in_a_table() {
         ("twice", |m| m.files.insert(1, m.files[0].clone())),
         ("case", |m| m.files.insert(0, ManifestFile::file(path("BIN/game"), FileIdentity::EMPTY, false))),
         ("file and folder", |m| {
-            m.files.insert(0, ManifestFile::file(path("bin"), FileIdentity::EMPTY, false))
+            m.files.insert(0, ManifestFile::file(path("bin"), FileIdentity::EMPTY, false));
         }),
         ("empty with a root", |m| m.files[0].identity.len = 0),
         ("root of nothing", |m| m.files[0].identity.root = [0; 32]),

@@ -199,7 +199,7 @@ fn a_flipped_bit_anywhere() {
     world.update(START, None).unwrap();
     for file in world.network.asked().iter().filter(|file| !file.ends_with("2.root.json")) {
         let len = now(world.network.folder.fetch(file, 1 << 20)).unwrap().unwrap().len();
-        for at in (0..len).step_by(7) {
+        for at in (0..len).step_by(29) {
             world.network.harm(file, Harm::Flip(at));
             assert!(world.first_update().is_err(), "{file}: bit in byte {at}");
         }

@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::load::load_state;
 use super::{OfflineKeys, PublishError, Repository, State};
-use crate::trust::files::Lock;
+use crate::trust::files::{Disk, Lock};
 use crate::trust::json::canonical;
 use crate::trust::keys::Keyring;
 use crate::trust::model::{Custom, Hashes, Pin, RoleKeys, Signed, TargetInfo, Targets, consistent_path};
@@ -45,11 +45,21 @@ impl Repository {
                 keys.check_not_set_back(role, targets.version)?;
             }
         }
+        self.state = state.clone();
         Ok(Change { repo: self, _lock: lock, now, ring, state, dirty: BTreeMap::new(), files: Vec::new() })
     }
 }
 
 impl Change<'_> {
+    /// The repository as it stands, under this change's lock.
+    pub(super) fn before(&self) -> &Repository {
+        self.repo
+    }
+
+    pub(super) fn disk(&self) -> Disk {
+        self.repo.disk.clone()
+    }
+
     /// The role file to edit; it will be signed again.
     pub(super) fn edit(&mut self, role: &str) -> Result<&mut Targets, PublishError> {
         let targets = match role {

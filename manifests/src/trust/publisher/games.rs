@@ -73,10 +73,9 @@ impl Repository {
     /// # Errors
     /// [`PublishError::Refused`], [`PublishError::NoRelease`], and those of [`Repository::open`].
     pub fn set_channel(&mut self, doc: &ChannelDoc, now: UnixTime) -> Result<(), PublishError> {
-        self.reload()?;
-        self.check_channel(doc)?;
         let bytes = doc.encode()?;
-        let mut change: Change<'_> = self.change(None, now)?;
+        let mut change = self.change(None, now)?;
+        change.before().check_channel(doc)?;
         let target = channel_target(&doc.game, &doc.channel);
         change.put_target(&channels_role(&doc.game), &target, bytes, Some(doc.sequence))?;
         change.renew_online();
@@ -126,14 +125,14 @@ impl Repository {
         doc: &FloorDoc,
         now: UnixTime,
     ) -> Result<(), PublishError> {
-        self.reload()?;
-        if let Some(floor) = self.floor(&doc.game, &doc.channel)?
+        let bytes = doc.encode()?;
+        let change = self.change(Some(offline), now)?;
+        if let Some(floor) = change.before().floor(&doc.game, &doc.channel)?
             && doc.sequence < floor.sequence
         {
             return Err(PublishError::Refused(format!("the floor is at {} already", floor.sequence)));
         }
-        let target = floor_target(&doc.game, &doc.channel);
-        self.sign_statement(offline, &doc.game, &target, doc.encode()?, now)
+        sign_statement(change, offline, &doc.game, &floor_target(&doc.game, &doc.channel), bytes)
     }
 
     /// Signs that installs may go back. The channel is moved by [`Repository::set_channel`] afterwards.
@@ -147,34 +146,18 @@ impl Repository {
         doc: &RollbackDoc,
         now: UnixTime,
     ) -> Result<(), PublishError> {
-        self.reload()?;
-        let manifest = self.manifest(&doc.game, &doc.release)?;
+        let bytes = doc.encode()?;
+        let change = self.change(Some(offline), now)?;
+        let manifest = change.before().manifest(&doc.game, &doc.release)?;
         if manifest.sequence != doc.to {
             return Err(PublishError::Refused(format!("{} has sequence {}", doc.release, manifest.sequence)));
         }
-        if let Some(floor) = self.floor(&doc.game, &doc.channel)?
+        if let Some(floor) = change.before().floor(&doc.game, &doc.channel)?
             && doc.to < floor.sequence
         {
             return Err(PublishError::Refused(format!("the signed floor is {}", floor.sequence)));
         }
-        let target = rollback_target(&doc.game, &doc.channel);
-        self.sign_statement(offline, &doc.game, &target, doc.encode()?, now)
-    }
-
-    fn sign_statement(
-        &mut self,
-        offline: &mut OfflineKeys,
-        game: &GameId,
-        target: &str,
-        bytes: Vec<u8>,
-        now: UnixTime,
-    ) -> Result<(), PublishError> {
-        let mut change = self.change(Some(offline), now)?;
-        change.put_target(&release_role(game), target, bytes, None)?;
-        let versions = change.commit()?;
-        let disk = self.disk.clone();
-        offline.save_signed(&disk, versions);
-        Ok(())
+        sign_statement(change, offline, &doc.game, &rollback_target(&doc.game, &doc.channel), bytes)
     }
 
     /// Signs the timestamp again, and what else online is past half its time. Daily.
@@ -290,6 +273,20 @@ impl Repository {
         }
         Ok(Some(bytes))
     }
+}
+
+fn sign_statement(
+    mut change: Change<'_>,
+    offline: &mut OfflineKeys,
+    game: &GameId,
+    target: &str,
+    bytes: Vec<u8>,
+) -> Result<(), PublishError> {
+    change.put_target(&release_role(game), target, bytes, None)?;
+    let disk = change.disk();
+    let versions = change.commit()?;
+    offline.save_signed(&disk, versions);
+    Ok(())
 }
 
 impl State {
