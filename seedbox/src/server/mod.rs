@@ -165,6 +165,12 @@ impl Running {
         self.app.stats()
     }
 
+    /// HTTP connections that are open now.
+    #[must_use]
+    pub fn open_connections(&self) -> usize {
+        self.app.gate.total()
+    }
+
     /// Takes no more connections, lets open answers finish, says goodbye to peers. Returns the last numbers.
     pub async fn shutdown(self) -> Stats {
         self.stop.cancel();
