@@ -50,9 +50,19 @@ pub(crate) fn error(failure: &Failure) -> Value {
     })
 }
 
-/// The last line after success.
+/// The last line when there is a result; `damage` is what a verification found and did not mend.
 #[must_use]
-pub(crate) fn done(outcome: &Outcome) -> Value {
+pub(crate) fn done(outcome: &Outcome, damage: Option<&Failure>) -> Value {
+    let mut line = result(outcome);
+    if let (Some(damage), Value::Object(line)) = (damage, &mut line) {
+        line.insert("code".to_owned(), damage.code.into());
+        line.insert("message".to_owned(), damage.message.clone().into());
+        line.insert("advice".to_owned(), damage.advice.into());
+    }
+    line
+}
+
+fn result(outcome: &Outcome) -> Value {
     match outcome {
         Outcome::Installed(summary) => installed(summary),
         Outcome::Verified(report) => verified(report),
@@ -150,7 +160,7 @@ mod tests {
             sources: SourceBytes { local: 1, lan: 2, peers: 3, seedbox: 4, web: 5 },
             ..Summary::default()
         };
-        let line = done(&Outcome::Installed(summary));
+        let line = done(&Outcome::Installed(summary), None);
         for (name, value) in [
             ("event", json!("done")),
             ("release", json!("1.0")),

@@ -153,6 +153,16 @@ fn interrupts() -> mpsc::Receiver<()> {
     interrupts
 }
 
+/// A verification that found damage and was not asked to mend it is a failure, though its report is a result.
+fn damage(outcome: &Outcome) -> Option<Failure> {
+    let Outcome::Verified(report) = outcome else { return None };
+    if report.wounds.is_empty() || report.repair.is_some() {
+        return None;
+    }
+    let bytes = report.wounds.iter().map(|wound| wound.bytes).sum();
+    Some((&LaunchError::Damaged { files: report.wounds.len(), bytes }).into())
+}
+
 /// Where results and progress go.
 struct Screen {
     json: bool,
@@ -197,21 +207,20 @@ impl Screen {
     }
 
     fn done(&mut self, outcome: &Outcome, lingers: bool) -> Option<u8> {
+        let damage = damage(outcome);
         if self.json {
-            self.print(&json::done(outcome));
+            self.print(&json::done(outcome, damage.as_ref()));
         } else {
             self.line.clear();
             println!("{}", human::result(outcome));
-        }
-        match outcome {
-            Outcome::Verified(report) if !report.wounds.is_empty() && report.repair.is_none() => {
-                let bytes = report.wounds.iter().map(|wound| wound.bytes).sum();
-                let damaged = LaunchError::Damaged { files: report.wounds.len(), bytes };
-                self.fail(&(&damaged).into());
-                Some(DAMAGED)
+            if let Some(damage) = &damage {
+                self.fail(damage);
             }
-            _ if lingers => None,
-            _ => Some(0),
+        }
+        match damage {
+            Some(_) => Some(DAMAGED),
+            None if lingers => None,
+            None => Some(0),
         }
     }
 

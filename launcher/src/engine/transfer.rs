@@ -1,6 +1,6 @@
 //! One torrent in the swarm, from the engine's side: fetch what is wanted, or seed what is here.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::net::SocketAddr;
 use std::ops::Range;
 use std::sync::Arc;
@@ -23,6 +23,8 @@ use crate::engine::snapshot::SourceBytes;
 use crate::engine::sources::InstallFiles;
 use crate::error::LaunchError;
 
+/// Trackers announced to, at most.
+const TRACKERS_MAX: usize = 16;
 /// Longest wait for a seedbox's name to be looked up.
 const LOOKUP: Duration = Duration::from_secs(5);
 
@@ -119,11 +121,17 @@ async fn conduct(
 async fn start(context: &Context, job: Job) -> Result<SwarmHandle, LaunchError> {
     let node = context.node().await?;
     let Job { torrent, files, have, wanted, leaves, hints, sources } = job;
+    let announce = torrent.announce.clone();
     let mut add =
         AddSwarm::new(swarm::Content { torrent, have, wanted, leaves }, Arc::new(FileStore::new(files)));
     add.use_peers = sources.peers;
     if sources.peers {
-        add.trackers = hints.trackers.iter().filter_map(|text| http_url(text)).collect();
+        // Signed trackers first; the torrent's own are hints like any other.
+        let trackers = hints.trackers.iter().chain(announce.iter().flatten());
+        add.trackers = trackers.filter_map(|text| http_url(text)).collect();
+        let mut seen = HashSet::new();
+        add.trackers.retain(|url| seen.insert(url.clone()));
+        add.trackers.truncate(TRACKERS_MAX);
         add.peers = resolve(&hints.peers).await;
     }
     if sources.web {
