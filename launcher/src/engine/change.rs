@@ -23,6 +23,8 @@ use crate::error::LaunchError;
 
 /// How often a file that changes under us, or staged data that turns out damaged, is tried anew.
 const ROUNDS: usize = 3;
+/// With less than this free, a failed write is a full disk's.
+const SPARE_BYTES: u64 = 1 << 20;
 
 /// Makes the folder the release. `local` is what a survey of this moment found, if there was one.
 pub(crate) async fn reach(
@@ -70,12 +72,13 @@ async fn attempt(
         Some(local) => local,
         None => survey(task, goal).await?,
     });
-    let plan = make_plan(goal, &local, content::kept(goal.dir.clone(), &goal.target.manifest).await?).await?;
-    if plan.is_nothing() && goal.is_in_place() {
+    let kept = content::kept(goal.dir.clone(), &goal.target.manifest).await?;
+    let plan = make_plan(goal, &local, kept.clone()).await?;
+    if plan.is_nothing() && goal.is_in_place() && kept.is_some() {
         return Ok(());
     }
     summary.changed = true;
-    let content = fetch_content(context, task, goal, &plan).await?;
+    let content = fetch_content(context, task, goal, &plan, kept).await?;
     let plan = make_plan(goal, &local, Some(content.clone())).await?;
     summary.written_bytes += plan.costs.bytes_written;
     summary.temp_peak_bytes = summary.temp_peak_bytes.max(plan.costs.temp_bytes);
@@ -104,9 +107,10 @@ async fn fetch_content(
     task: &Task,
     goal: &Goal,
     plan: &Plan,
+    kept: Option<Content>,
 ) -> Result<Content, LaunchError> {
     let manifest = &goal.target.manifest;
-    let content = match content::kept(goal.dir.clone(), manifest).await? {
+    let content = match kept {
         Some(content) => content,
         None => {
             task.enter(Phase::Checking, 0);
@@ -164,10 +168,18 @@ async fn fetch(
     let (ended, traffic) = transfer::fetch(context, task, job, &mut verified).await;
     summary.sources = summary.sources.plus(&traffic.received);
     ledger::add(&goal.dir, &summary.release, &traffic.received, traffic.sent);
-    match ended? {
-        Ended::Complete => Ok(()),
-        Ended::Stopped => Err(LaunchError::Paused),
+    match ended {
+        Ok(Ended::Complete) => Ok(()),
+        Ok(Ended::Stopped) => Err(LaunchError::Paused),
+        Err(error @ LaunchError::StorageFault { .. }) => Err(full_disk(goal).unwrap_or(error)),
+        Err(error) => Err(error),
     }
+}
+
+/// What filled up while we wrote is told as such.
+fn full_disk(goal: &Goal) -> Option<LaunchError> {
+    let available = goal.dir.fs().space().filter(|available| *available < SPARE_BYTES)?;
+    Some(ApplyError::NoSpace { needed: SPARE_BYTES, available }.into())
 }
 
 async fn commit(task: &Task, applier: Arc<Applier>, summary: &mut Summary) -> Result<(), LaunchError> {

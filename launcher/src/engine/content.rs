@@ -101,6 +101,9 @@ fn match_files(manifest: &ReleaseManifest, torrent: &Torrent) -> Result<Vec<usiz
 /// Longest torrent file read, in bytes: one of half a million files is about 60 MB.
 pub(crate) const TORRENT_LEN_MAX: u64 = 128 << 20;
 
+/// Where torrents are kept.
+const FOLDER: &str = ".samara/torrents";
+
 fn file_name(manifest: &ReleaseManifest) -> Result<SafePath, LaunchError> {
     record::name(&format!("torrents/{}.torrent", hex::encode(manifest.info_hash_v2)))
 }
@@ -131,4 +134,16 @@ pub(crate) async fn keep(
         Ok(content)
     })
     .await
+}
+
+/// Removes the torrents of releases that are not in place any more. Best effort: they only take space.
+pub(crate) fn forget_others(dir: &InstallDir, manifest: &ReleaseManifest) {
+    let (Ok(current), Ok(names)) = (file_name(manifest), dir.fs().list(FOLDER)) else { return };
+    for name in names.into_iter().flatten() {
+        if !current.as_str().ends_with(&name)
+            && let Err(error) = dir.fs().remove_file(&format!("{FOLDER}/{name}"))
+        {
+            tracing::warn!(%name, %error, "an old torrent cannot be removed");
+        }
+    }
 }

@@ -12,6 +12,7 @@ use manifests::verify::Depth;
 use crate::engine::board::Task;
 use crate::engine::change;
 use crate::engine::command::{DEFAULT_CHANNEL, Install, Select, Sources, Update};
+use crate::engine::content;
 use crate::engine::context::Context;
 use crate::engine::goal::Goal;
 use crate::engine::meter::blocking;
@@ -165,7 +166,9 @@ async fn follow(
     let mut summary = Box::pin(change::reach(context, task, &goal, None)).await?;
     blocking(move || {
         (record.pending, record.hints) = (None, found.hints);
-        record.save(&goal.dir)
+        record.save(&goal.dir)?;
+        content::forget_others(&goal.dir, &goal.target.manifest);
+        Ok(())
     })
     .await?;
     summary.elapsed = begun.elapsed();
