@@ -4,7 +4,7 @@
     clippy::unwrap_used,
     reason = "a test makes and reads files as it likes"
 )]
-#![allow(missing_docs, clippy::expect_used, reason = "a test")]
+#![allow(missing_docs, clippy::expect_used, clippy::panic, reason = "a test")]
 
 use manifests::release::{ChannelName, GameId, Version};
 use seedbox::server::Limits;

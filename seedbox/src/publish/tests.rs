@@ -121,6 +121,36 @@ fn a_second_release_costs_what_is_new() {
     assert_eq!(leftovers, 0);
 }
 
+#[cfg(unix)]
+#[test]
+fn links_are_in_the_manifest_and_modes_are_kept() {
+    use std::os::unix::fs::{PermissionsExt as _, symlink};
+    let world = World::new();
+    symlink("data/large.bin", world.at("build", "").join("a-link")).unwrap();
+    fs::set_permissions(world.at("build", "").join("game"), fs::Permissions::from_mode(0o755)).unwrap();
+    let done = world.publish("1.0").unwrap();
+    assert_eq!((done.files, done.executables), (5, 1));
+    let manifest = &catalog_of(&DataDir::open(&world.at("data", "")).unwrap()).unwrap()[0];
+    let seen: Vec<_> =
+        manifest.files.iter().map(|f| (f.path.as_str(), f.executable, f.is_symlink())).collect();
+    assert_eq!(seen[0], ("a-link", false, true));
+    assert_eq!(seen[4], ("game", true, false));
+    let torrent = protocol::metainfo::Torrent::parse(&fs::read(&done.torrent).unwrap()).unwrap();
+    assert_eq!(torrent.layout.files.len(), 4);
+}
+
+#[test]
+fn a_build_of_one_file_with_the_releases_own_name() {
+    let world = World::new();
+    fs::remove_dir_all(world.at("build", "")).unwrap();
+    world.file("game-1.0", &noise(50_000));
+    let done = world.publish("1.0").unwrap();
+    let torrent = protocol::metainfo::Torrent::parse(&fs::read(&done.torrent).unwrap()).unwrap();
+    assert_eq!(torrent.name, "game-1.0-build");
+    assert_eq!(torrent.layout.files[0].path, ["game-1.0"]);
+    assert_eq!(world.check().as_deref(), Some("1.0"));
+}
+
 #[test]
 fn a_file_of_a_known_length_and_other_content_is_stored() {
     let world = World::new();

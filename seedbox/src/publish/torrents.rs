@@ -24,7 +24,8 @@ pub(crate) struct Torrents {
 pub(crate) fn torrent_name(game: &str, version: &str, scan: &Scan) -> String {
     let name = format!("{game}-{version}");
     // In BEP 52 a folder with one file of its own name cannot be told from a single file.
-    let ambiguous = matches!(&scan.files[..], [only] if only.path.as_str() == name);
+    let mut files = scan.files.iter().filter(|found| found.link.is_none());
+    let ambiguous = files.next().is_some_and(|only| only.path.as_str() == name) && files.next().is_none();
     if ambiguous { format!("{name}-build") } else { name }
 }
 
@@ -38,24 +39,24 @@ pub(crate) fn build(
     dir: &DataDir,
     settings: &Settings,
 ) -> Result<Torrents> {
-    let files: Vec<NewFile> = scan
-        .files
-        .iter()
-        .zip(hashed)
-        .zip(executable)
-        .map(|((found, hashed), &executable)| NewFile {
+    // Links have no content: the manifest alone holds them. (BEP 47 has a form for them that few clients read.)
+    let listed = scan.files.iter().zip(hashed).zip(executable).filter(|((found, _), _)| found.link.is_none());
+    let (mut files, mut contents) = (Vec::new(), Vec::new());
+    for ((found, content), &executable) in listed {
+        files.push(NewFile {
             path: found.path.parts().map(str::to_owned).collect(),
             len: found.len,
             executable,
-            root: (found.len > 0).then_some(Root(hashed.id.root)),
-            piece_layer: hashed.layer.clone(),
-        })
-        .collect();
-    let hybrid =
-        finish(name, Mode::Hybrid, piece_len, files.clone(), settings, |_| Ok(hybrid_pieces(hashed)))?;
+            root: (found.len > 0).then_some(Root(content.id.root)),
+            piece_layer: content.layer.clone(),
+        });
+        contents.push(content);
+    }
+    let hybrid_pieces = |_: &Layout| Ok(hybrid_pieces(&contents));
+    let hybrid = finish(name, Mode::Hybrid, piece_len, files.clone(), settings, hybrid_pieces)?;
     let blobs = Blobs::new(dir);
-    let twin =
-        finish(name, Mode::V1, piece_len, files, settings, |layout| twin_pieces(layout, hashed, &blobs))?;
+    let twin_pieces = |layout: &Layout| twin_pieces(layout, &contents, &blobs);
+    let twin = finish(name, Mode::V1, piece_len, files, settings, twin_pieces)?;
     Ok(Torrents { hybrid, twin })
 }
 
@@ -76,7 +77,7 @@ fn finish(
 }
 
 /// Every file has its own pieces, padded with zeros; only a file that is alone has no pad.
-fn hybrid_pieces(hashed: &[Hashed]) -> Vec<[u8; 20]> {
+fn hybrid_pieces(hashed: &[&Hashed]) -> Vec<[u8; 20]> {
     let mut pieces: Vec<_> = hashed.iter().flat_map(|file| file.pieces_v1.iter().copied()).collect();
     if let ([only], Some(last)) = (hashed, pieces.last_mut()) {
         *last = only.last_v1;
@@ -85,7 +86,7 @@ fn hybrid_pieces(hashed: &[Hashed]) -> Vec<[u8; 20]> {
 }
 
 /// Pieces of a v1-only torrent run across files, so they are hashed from the store, on all cores.
-fn twin_pieces(layout: &Layout, hashed: &[Hashed], blobs: &Blobs) -> Result<Vec<[u8; 20]>> {
+fn twin_pieces(layout: &Layout, hashed: &[&Hashed], blobs: &Blobs) -> Result<Vec<[u8; 20]>> {
     let next = AtomicU32::new(0);
     let threads = std::thread::available_parallelism().map_or(2, usize::from);
     let work = || -> Result<Vec<(u32, [u8; 20])>> {
@@ -117,7 +118,7 @@ fn twin_pieces(layout: &Layout, hashed: &[Hashed], blobs: &Blobs) -> Result<Vec<
 
 /// Reads blobs by their place in the torrent; keeps the last one open, for pieces follow each other.
 struct Reader<'a> {
-    hashed: &'a [Hashed],
+    hashed: &'a [&'a Hashed],
     blobs: &'a Blobs,
     open: Option<(FileIndex, File)>,
     buf: Vec<u8>,

@@ -3,7 +3,7 @@
 use crate::error::{DiskContext as _, Error, Result};
 use crate::publish::{open_repository, torrent_paths};
 use crate::store::{DataDir, read_bounded};
-use manifests::release::{FileIdentity, FileKind, GameId, ReleaseManifest, Version};
+use manifests::release::{FileIdentity, GameId, ManifestFile, ReleaseManifest, Version};
 use manifests::trust::UnixTime;
 use manifests::trust::publisher::Repository;
 use protocol::metainfo::Torrent;
@@ -23,9 +23,9 @@ pub(crate) struct Live {
 }
 
 impl Live {
-    /// Its files' contents, in the order of manifest and torrents.
+    /// Its files' contents, in the order of the torrents: those of the manifest without its links.
     pub(crate) fn contents(&self) -> Vec<FileIdentity> {
-        self.manifest.files.iter().map(|file| file.identity).collect()
+        listed(&self.manifest).map(|file| file.identity).collect()
     }
 
     /// The content at a path below the torrent's name.
@@ -34,7 +34,7 @@ impl Live {
         let files = &self.manifest.files;
         let at =
             files.binary_search_by(|file| file.path.parts().map(str::as_bytes).cmp(wanted.clone())).ok()?;
-        files.get(at).filter(|file| matches!(file.kind, FileKind::File)).map(|file| file.identity)
+        files.get(at).filter(|file| !file.is_symlink()).map(|file| file.identity)
     }
 }
 
@@ -77,6 +77,10 @@ impl Catalog {
     }
 }
 
+fn listed(manifest: &ReleaseManifest) -> impl Iterator<Item = &ManifestFile> {
+    manifest.files.iter().filter(|file| !file.is_symlink())
+}
+
 fn read_release(dir: &DataDir, repository: &Repository, game: &GameId, version: &Version) -> Result<Live> {
     let manifest = repository.manifest(game, version)?;
     let (hybrid_path, twin_path) = torrent_paths(dir, &manifest);
@@ -89,7 +93,10 @@ fn read_release(dir: &DataDir, repository: &Repository, game: &GameId, version: 
     if twin.as_ref().is_some_and(|twin| twin.info_hash_v1.map(|hash| hash.0) != manifest.info_hash_v1_only) {
         return Err(damaged("its v1 torrent has another info-hash than its manifest"));
     }
-    let same = |torrent: &Torrent| torrent.layout.files.len() == manifest.files.len();
+    let same = |torrent: &Torrent| {
+        let lens = torrent.layout.files.iter().map(|file| file.len);
+        lens.eq(listed(&manifest).map(|file| file.identity.len))
+    };
     if !same(&hybrid) || !twin.as_deref().is_none_or(same) {
         return Err(damaged("its torrents have other files than its manifest"));
     }
