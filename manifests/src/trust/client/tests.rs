@@ -285,6 +285,24 @@ fn a_clock_far_ahead_does_no_lasting_harm() {
 }
 
 #[test]
+fn a_new_root_undoes_a_fast_forward() {
+    let mut world = World::new();
+    world.update(START, None).unwrap();
+    // A thief signs far in the future: every other role is long over by then, and no later version will do.
+    let far = START.plus_days(50 * 365);
+    world.studio.repo.refresh(far).unwrap();
+    assert_eq!(world.code(START, None), "E-TRUST-EXPIRED");
+    assert_eq!(world.code(START, None), "E-TRUST-EXPIRED");
+    let stolen = world.read("timestamp.json");
+    let offline = world.studio.offline.clone();
+    world.studio.repo.replace_timestamp_key(&offline, START);
+    assert_eq!(world.code(START, None), "ok");
+    // The thief's key is worth nothing now, nor is anything it signed.
+    world.network.harm("metadata/timestamp.json", Harm::Bytes(stolen));
+    assert_eq!(world.code(START, None), "E-TRUST-TAMPERED");
+}
+
+#[test]
 fn a_later_signature_tells_the_time() {
     let options = crate::trust::publisher::InitOptions::default();
     let lifetimes = crate::trust::publisher::Lifetimes { releases_days: 10, ..options.lifetimes };

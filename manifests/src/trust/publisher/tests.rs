@@ -355,6 +355,27 @@ impl Repository {
         change.commit().map(drop)
     }
 
+    /// The studio's answer: a new root takes the timestamp key away from the thief.
+    pub(crate) fn replace_timestamp_key(&mut self, offline: &OfflineKeys, now: UnixTime) {
+        self.reload().unwrap();
+        let mut root = self.state.root.clone();
+        let new = self.online.load_or_create(&self.paths.online_keys(), "timestamp-new").unwrap();
+        root.version += 1;
+        root.roles.get_mut("timestamp").unwrap().keyids = vec![new.0.clone()];
+        root.keys.insert(new.0, new.1);
+        let bytes = change::sign("root", &root, &root.roles["root"], &offline.ring).unwrap();
+        let name = format!("{}.root.json", root.version);
+        self.disk.replace(&self.paths.metadata(&name), &bytes).unwrap();
+        // The timestamp on disk is the thief's: begin again from one.
+        self.state.root = root;
+        self.state.timestamp.version = 1;
+        self.state.timestamp.expires = now.plus_days(7);
+        self.state.timestamp.signed_at = now.0;
+        let keys = &self.state.root.roles["timestamp"];
+        let bytes = change::sign("timestamp", &self.state.timestamp, keys, &self.online).unwrap();
+        self.disk.replace(&self.paths.metadata("timestamp.json"), &bytes).unwrap();
+    }
+
     pub(crate) fn set_back_in_snapshot(&mut self, role: &str, now: UnixTime) -> Result<(), PublishError> {
         let first = std::fs::read(self.paths.metadata(&format!("1.{role}.json"))).unwrap();
         let mut change = self.change(None, now)?;
