@@ -213,7 +213,7 @@ impl Applier {
         &self.target
     }
 
-    /// Where the content of file `index` of the manifest lies now.
+    /// Where the content of file `index` of the manifest lies now, after [`Applier::prepare`].
     pub fn location(&self, index: usize) -> Location {
         let Some(file) = self.target.manifest.files.get(index) else { return Location::Nowhere };
         let installed = |path: &SafePath| match self.relied.get(path) {
@@ -223,9 +223,10 @@ impl Applier {
         match self.plan.ops.get(index) {
             _ if file.identity.is_empty() => Location::Nowhere,
             Some(Op::Keep { .. }) => installed(&file.path),
-            Some(Op::Move { from } | Op::Copy { from }) => installed(from),
+            Some(Op::Move { from }) => installed(from),
             Some(Op::Duplicate { of }) => self.location(*of),
-            Some(Op::Rebuild { .. } | Op::Fetch) => match self.slot_path(index) {
+            // A copy whose source turned out wrong is fetched like the others.
+            Some(Op::Copy { .. } | Op::Rebuild { .. } | Op::Fetch) => match self.slot_path(index) {
                 Some(path) => Location::Staged { path },
                 None => Location::Nowhere,
             },

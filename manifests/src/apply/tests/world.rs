@@ -140,9 +140,7 @@ pub(crate) fn deliver(
     let Node::File(data, _) = &release.tree[path] else { panic!("{path} is not a file") };
     let part = &data[range.start as usize..range.end as usize];
     let super::super::Location::Staged { path } = applier.location(index) else {
-        // A copy whose source was not what it should be is fetched too.
-        let path = applier.slot_path(index).unwrap();
-        return Ok(write(applier, &path, range.start, part)?);
+        panic!("{path} is not staged")
     };
     write(applier, &path, range.start, part)?;
     applier.verified(index, range);
