@@ -3,7 +3,9 @@
 mod faultfs;
 mod faults;
 mod players;
+mod power;
 mod random;
 mod resume;
 mod scenarios;
+mod simfs;
 pub(crate) mod world;

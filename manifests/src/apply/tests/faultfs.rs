@@ -1,5 +1,5 @@
-//! A file system that stops or fails at a chosen change. It does not wait for the disk: a process that dies loses
-//! nothing it wrote.
+//! A file system that stops or fails at a chosen change. On a real folder it does not wait for the disk: a process that
+//! dies loses nothing it wrote.
 
 use std::fs::File;
 use std::io::{self, ErrorKind};
@@ -58,13 +58,20 @@ impl Steps {
 pub(crate) struct FaultFs {
     inner: Arc<dyn Fs>,
     steps: Arc<Steps>,
+    /// Whether syncs are passed on.
+    syncs: bool,
 }
 
 impl FaultFs {
+    /// In front of `inner`, syncs included.
+    pub(crate) fn over(inner: Arc<dyn Fs>, steps: &Arc<Steps>) -> Self {
+        Self { inner, steps: Arc::clone(steps), syncs: true }
+    }
+
     /// The install at `path`, which must have been created.
     pub(crate) fn install(path: &Path, steps: &Arc<Steps>) -> Arc<InstallDir> {
         let inner = Arc::new(CapFs::open(path).unwrap());
-        let fs = Self { inner, steps: Arc::clone(steps) };
+        let fs = Self { inner, steps: Arc::clone(steps), syncs: false };
         Arc::new(InstallDir::over(path, Arc::new(fs), None).unwrap())
     }
 }
@@ -73,6 +80,7 @@ struct FaultFile {
     inner: Box<dyn FsFile>,
     steps: Arc<Steps>,
     path: String,
+    syncs: bool,
 }
 
 impl FsFile for FaultFile {
@@ -93,7 +101,8 @@ impl FsFile for FaultFile {
     }
 
     fn sync(&self) -> io::Result<()> {
-        self.steps.step("sync", &self.path)
+        self.steps.step("sync", &self.path)?;
+        if self.syncs { self.inner.sync() } else { Ok(()) }
     }
 
     fn meta(&self) -> io::Result<Meta> {
@@ -119,7 +128,12 @@ impl Fs for FaultFs {
             self.steps.step("create", path)?;
         }
         let inner = self.inner.open(path, access)?;
-        Ok(Box::new(FaultFile { inner, steps: Arc::clone(&self.steps), path: path.to_owned() }))
+        Ok(Box::new(FaultFile {
+            inner,
+            steps: Arc::clone(&self.steps),
+            path: path.to_owned(),
+            syncs: self.syncs,
+        }))
     }
 
     fn open_std(&self, path: &str, access: Access) -> io::Result<File> {
@@ -158,7 +172,7 @@ impl Fs for FaultFs {
 
     fn sync_dir(&self, path: &str) -> io::Result<()> {
         self.steps.step("sync folder", path)?;
-        self.inner.list(path).map(|_| ())
+        if self.syncs { self.inner.sync_dir(path) } else { self.inner.list(path).map(|_| ()) }
     }
 
     fn writable(&self, path: &str) -> io::Result<bool> {
