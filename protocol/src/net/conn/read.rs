@@ -113,10 +113,10 @@ impl Reader {
 
     fn decode(&mut self) -> Result<(), End> {
         // The decoder makes room for a message that is not whole by moving it to memory of its own. A message that
-        // fits our buffers is left until it is whole; a longer one is the decoder's to judge.
+        // does not fit here, but fits a fresh buffer of ours, is left for `fill` to move.
         while let Some(&claim) = self.buf.first_chunk() {
             let whole = (u32::from_be_bytes(claim) as usize).saturating_add(claim.len());
-            if self.buf.len() < whole && whole <= RECV_LEN - MIN_ROOM {
+            if self.buf.capacity() < whole && whole <= RECV_LEN {
                 break;
             }
             match self.decoder.decode(&mut self.buf)? {
