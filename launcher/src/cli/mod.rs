@@ -38,7 +38,7 @@ pub fn main() -> ExitCode {
         }
     };
     init_log();
-    let mut screen = Screen { json: cli.json, line: human::Line::new() };
+    let mut screen = Screen { json: cli.json, told: false, line: human::Line::new() };
     if let Action::Uninstall(args) = &cli.action
         && !args.yes
         && !confirmed(&args.at.dir)
@@ -166,6 +166,8 @@ fn damage(outcome: &Outcome) -> Option<Failure> {
 /// Where results and progress go.
 struct Screen {
     json: bool,
+    /// The result was printed: with `--json` it stays the last line, unless an error follows.
+    told: bool,
     line: human::Line,
 }
 
@@ -174,7 +176,7 @@ impl Screen {
         let Some(view) = snapshot.task(TASK) else { return };
         if !self.json {
             self.line.draw(view);
-        } else if !view.phase.is_final() {
+        } else if !self.told && !view.phase.is_final() {
             self.print(&json::progress(view));
         }
     }
@@ -182,6 +184,7 @@ impl Screen {
     /// Shows an event; the exit status when it was the last one.
     fn event(&mut self, what: Happened) -> Option<u8> {
         match what {
+            Happened::Note(_) if self.json && self.told => {}
             Happened::Note(text) if self.json => self.print(&json::note(&text)),
             Happened::Note(text) => self.line.say(&text),
             Happened::Done { outcome, lingers } => return self.done(&outcome, lingers),
@@ -208,6 +211,7 @@ impl Screen {
 
     fn done(&mut self, outcome: &Outcome, lingers: bool) -> Option<u8> {
         let damage = damage(outcome);
+        self.told = true;
         if self.json {
             self.print(&json::done(outcome, damage.as_ref()));
         } else {
