@@ -391,3 +391,36 @@ async fn the_upload_limit_holds_for_all_web_seed_answers_together() {
     assert!(started.elapsed() > Duration::from_millis(1200), "{:?}", started.elapsed());
     running.shutdown().await;
 }
+
+#[tokio::test]
+async fn a_timestamp_that_ends_soon_is_signed_again() {
+    let world = World::new();
+    let timestamp = || std::fs::read(world.at("data/public/metadata/timestamp.json")).unwrap();
+    let before = timestamp();
+    let a_year = Duration::from_secs(365 * 86_400);
+    let config = ServeConfig { renew_below: a_year, ..ServeConfig::loopback(world.at("data")) };
+    let running = serve(config).await.unwrap();
+    let signed = tokio::time::timeout(Duration::from_secs(20), async {
+        while timestamp() == before {
+            tokio::task::yield_now().await;
+        }
+    });
+    signed.await.expect("nothing was signed");
+    let served = ask(running.http_addr(), "GET", "/metadata/timestamp.json", &[]).await;
+    assert!(served.status == 200 && served.body != before);
+    running.shutdown().await;
+    seedbox::refresh(&world.at("data")).unwrap();
+}
+
+#[tokio::test]
+async fn addresses_in_use_and_folders_without_a_repository_are_told() {
+    let world = World::new();
+    let running = world.serve(Limits::default()).await;
+    let taken = ServeConfig { listen: running.http_addr(), ..ServeConfig::loopback(world.at("data")) };
+    assert_eq!(serve(taken).await.err().map(|e| e.code()), Some("E-LISTEN"));
+    let taken = ServeConfig { peer_listen: running.peer_addr(), ..ServeConfig::loopback(world.at("data")) };
+    assert_eq!(serve(taken).await.err().map(|e| e.code()), Some("E-LISTEN"));
+    let nothing = serve(ServeConfig::loopback(world.at("build"))).await;
+    assert_eq!(nothing.err().map(|e| e.code()), Some("E-REPO-MISSING"));
+    running.shutdown().await;
+}

@@ -1,6 +1,6 @@
 //! What can be typed.
 
-use crate::server::{Limits, ServeConfig};
+use crate::server::{Limits, RENEW_BELOW, ServeConfig};
 use clap::{Args, Parser, Subcommand};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -112,6 +112,7 @@ impl From<&ServeArgs> for ServeConfig {
             peer_listen: Some(args.peer_listen),
             upload_limit: args.upload_limit,
             limits: Limits::default(),
+            renew_below: RENEW_BELOW,
         }
     }
 }

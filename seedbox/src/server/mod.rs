@@ -28,9 +28,13 @@ use statics::Statics;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+
+/// A timestamp lives for seven days, so this signs it daily, and six days of trouble pass unnoticed by players.
+pub const RENEW_BELOW: Duration = Duration::from_secs(6 * 86_400);
 
 /// What to serve, where, and how much of it.
 #[derive(Clone, Debug)]
@@ -45,6 +49,8 @@ pub struct ServeConfig {
     pub upload_limit: Option<u64>,
     /// What a client may take of the server.
     pub limits: Limits,
+    /// The timestamp is signed again when it has less than this left.
+    pub renew_below: Duration,
 }
 
 impl ServeConfig {
@@ -52,8 +58,14 @@ impl ServeConfig {
     #[must_use]
     pub fn loopback(data: impl Into<PathBuf>) -> ServeConfig {
         let any = SocketAddr::from(([127, 0, 0, 1], 0));
-        let limits = Limits::default();
-        ServeConfig { data: data.into(), listen: any, peer_listen: Some(any), upload_limit: None, limits }
+        ServeConfig {
+            data: data.into(),
+            listen: any,
+            peer_listen: Some(any),
+            upload_limit: None,
+            limits: Limits::default(),
+            renew_below: RENEW_BELOW,
+        }
     }
 }
 
@@ -217,7 +229,7 @@ pub async fn serve(config: ServeConfig) -> Result<Running> {
     app.reload().await?;
     let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
     tasks.spawn(accept(Arc::clone(&app), listener, config.limits, stop.clone(), tasks.clone()));
-    tasks.spawn(upkeep::run(Arc::clone(&app), seen, stop.clone()));
+    tasks.spawn(upkeep::run(Arc::clone(&app), seen, config.renew_below, stop.clone()));
     tasks.close();
     Ok(Running { app, http_addr, stop, tasks })
 }
@@ -255,7 +267,7 @@ async fn accept(
             Err(error) => {
                 // Out of file descriptors, most likely: those who are connected go first.
                 tracing::warn!(%error, "cannot take a connection");
-                tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+                tokio::time::sleep(Duration::from_millis(100)).await;
                 continue;
             }
         };

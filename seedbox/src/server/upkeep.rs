@@ -9,8 +9,6 @@ use tokio_util::sync::CancellationToken;
 
 /// How often the data folder is looked at. A file's stamp costs a microsecond, and works on every file system.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
-/// The timestamp is signed again when it has less than this left: it lives for seven days, so this is daily.
-const RENEW_BELOW_SECS: i64 = 6 * 86_400;
 /// After a failure.
 const RETRY_AFTER: Duration = Duration::from_secs(60);
 
@@ -20,7 +18,13 @@ pub(crate) fn stamp(app: &App) -> Option<Stamp> {
 }
 
 /// Looks after the repository until told to stop.
-pub(crate) async fn run(app: Arc<App>, mut seen: Option<Stamp>, stop: CancellationToken) {
+pub(crate) async fn run(
+    app: Arc<App>,
+    mut seen: Option<Stamp>,
+    renew_below: Duration,
+    stop: CancellationToken,
+) {
+    let renew_below_secs = i64::try_from(renew_below.as_secs()).unwrap_or(i64::MAX);
     let mut wait = LOOK_EVERY;
     loop {
         tokio::select! {
@@ -40,7 +44,7 @@ pub(crate) async fn run(app: Arc<App>, mut seen: Option<Stamp>, stop: Cancellati
                 }
             }
         }
-        if app.catalog().expires.0 - platform::now().0 < RENEW_BELOW_SECS && !renew(&app).await {
+        if app.catalog().expires.0 - platform::now().0 < renew_below_secs && !renew(&app).await {
             wait = RETRY_AFTER;
         }
     }
