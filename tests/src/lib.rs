@@ -5,5 +5,6 @@
     reason = "this crate is an edge: it makes files, starts programs and reads clocks"
 )]
 
+pub mod demo;
 pub mod fixtures;
 pub mod support;
