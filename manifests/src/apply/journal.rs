@@ -14,6 +14,7 @@ use crate::path::SafePath;
 const TEMPORARY: &str = ".samara/journal.tmp";
 const CLEAR: &str = ".samara/journal.clear";
 const PLACE: &str = ".samara/journal.place";
+const DAMAGED: &str = ".samara/journal.damaged";
 const HEADER: &str = "samara-journal 1 ";
 /// Longest journal read, in bytes.
 const MAX_BYTES: u64 = 512 << 20;
@@ -95,6 +96,14 @@ pub(super) fn discard_uncommitted(fs: &dyn Fs) -> Result<(), DiskError> {
         }
     }
     Ok(())
+}
+
+/// Takes a journal that cannot be read out of the way; it is not thrown away, it may explain what happened.
+pub(super) fn lay_aside(fs: &dyn Fs) -> Result<(), DiskError> {
+    while let Some(stage) = find(fs)? {
+        fs.rename(stage.path(), DAMAGED).map_err(DiskError::at("rename", stage.path()))?;
+    }
+    fs.sync_dir(folder::PRIVATE).map_err(DiskError::at("sync the folder", folder::PRIVATE))
 }
 
 /// Writes the journal and commits: on `Ok` the apply goes forward whatever happens.

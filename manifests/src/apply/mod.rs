@@ -11,6 +11,7 @@
 //! After it every step can be repeated: [`recover`] goes forward from wherever it stopped.
 
 mod commit;
+mod finish;
 mod journal;
 mod stage;
 #[cfg(test)]
@@ -28,7 +29,7 @@ use crate::path::SafePath;
 use crate::plan::{Op, Plan};
 use crate::release::ReleaseManifest;
 
-pub use commit::{Applied, open, recover};
+pub use finish::{Applied, open, recover, recover_adopting};
 pub(crate) use stage::{fill, for_each};
 pub use uninstall::{Uninstalled, uninstall};
 
@@ -61,6 +62,9 @@ pub enum ApplyError {
     /// A staged file is not what the release says.
     #[error("{0} is damaged in the staging folder")]
     Damaged(SafePath),
+    /// The system does not let this user make symbolic links.
+    #[error("the symbolic link {0} could not be made")]
+    Links(SafePath),
     /// The journal of a committed apply cannot be read.
     #[error("the journal of an unfinished update is damaged: {0}")]
     Journal(String),
@@ -82,6 +86,7 @@ impl ApplyError {
             Self::Changed(_) => "E-APPLY-CHANGED",
             Self::Incomplete(_) => "E-APPLY-INCOMPLETE",
             Self::Damaged(_) => "E-APPLY-DAMAGED",
+            Self::Links(_) => "E-APPLY-LINKS",
             Self::Journal(_) => "E-APPLY-JOURNAL",
             Self::Unfinished(_) => "E-APPLY-UNFINISHED",
             Self::Cancelled => "E-CANCELLED",
@@ -101,6 +106,7 @@ impl ApplyError {
             Self::Damaged(_) => {
                 "Run it again: the damaged parts are fetched once more. If it happens often, check the disk."
             }
+            Self::Links(_) => "Turn on Developer Mode in the settings of Windows, then try again.",
             Self::Journal(_) => {
                 "Run `launcher install --adopt` on this folder: the files are checked and completed."
             }

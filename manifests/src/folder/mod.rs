@@ -29,6 +29,7 @@ use crate::release::FileIdentity;
 pub use error::{DiskError, FolderError};
 pub(crate) use fs::is_absent;
 pub use fs::{Access, CapFs, Fs, FsFile, Guard, Meta};
+pub(crate) use platform::is_locked;
 pub use state::{InstalledRelease, Ledger, LedgerEntry, Listed, MAX_STATE_BYTES, STATE_SCHEMA, State};
 
 /// The launcher's folder in an install.

@@ -7,6 +7,8 @@
 
 mod build;
 mod local;
+#[cfg(test)]
+mod tests;
 
 use std::ops::Range;
 

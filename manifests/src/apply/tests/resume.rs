@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicI64;
 
 use super::faultfs::{Fault, FaultFs, Steps};
 use super::world::*;
-use crate::apply::{Applier, ApplyError, Location, recover};
+use crate::apply::{Applier, ApplyError, Location, recover, recover_adopting};
 use crate::folder::{Access, InstallDir};
 use crate::plan::Plan;
 use crate::verify::Depth;
@@ -163,6 +163,32 @@ fn a_failed_sync_is_not_tried_again() {
     assert!(recover(&dir).unwrap().is_none());
     let (_, fetched) = update(&dir, &new, Depth::Quick, options()).unwrap();
     assert_eq!(fetched, 49_152);
+}
+
+#[test]
+fn a_damaged_journal_is_told_and_adoption_helps() {
+    let old = release(1, &tree(&[("a", file("1")), ("b", file("b"))]));
+    let new = release(2, &tree(&[("a", file("2")), ("c", file("b"))]));
+    // Find the step where the files are moved: the commit has happened.
+    for at in 0.. {
+        let (temp, dir) = installed(&old);
+        drop(dir);
+        let steps = Steps::new(Fault::Crash, at);
+        let _ = update(&FaultFs::install(temp.path(), &steps), &new, Depth::Quick, options());
+        if steps.hit.lock().unwrap().as_deref() != Some("remove .samara/journal.place") {
+            continue;
+        }
+        std::fs::rename(temp.path().join("a"), temp.path().join(".samara/journal.clear")).unwrap();
+        let dir = Arc::new(InstallDir::open(temp.path()).unwrap());
+        assert_eq!(recover(&dir).unwrap_err().code(), "E-APPLY-JOURNAL");
+        assert_eq!(update(&dir, &new, Depth::Quick, options()).unwrap_err().code(), "E-APPLY-UNFINISHED");
+        drop(dir);
+        let dir = Arc::new(InstallDir::create(temp.path(), "game", true).unwrap());
+        assert!(recover_adopting(&dir).unwrap().is_none());
+        update(&dir, &new, Depth::Quick, options()).unwrap();
+        assert_eq!(read_tree(temp.path()), new.tree);
+        break;
+    }
 }
 
 #[cfg(unix)]
