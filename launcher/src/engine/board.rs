@@ -1,7 +1,8 @@
 //! The one place where operations write their progress and from which snapshots are made.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::{Notify, mpsc, watch};
@@ -22,6 +23,7 @@ pub type Wake = Arc<dyn Fn() + Send + Sync>;
 /// All operations' progress.
 pub(crate) struct Board {
     rows: Mutex<BTreeMap<TaskId, Row>>,
+    listen: OnceLock<SocketAddr>,
     changed: Notify,
     urgent: Notify,
 }
@@ -33,7 +35,12 @@ struct Row {
 
 impl Board {
     pub(crate) fn new() -> Arc<Self> {
-        Arc::new(Self { rows: Mutex::default(), changed: Notify::new(), urgent: Notify::new() })
+        Arc::new(Self {
+            rows: Mutex::default(),
+            listen: OnceLock::new(),
+            changed: Notify::new(),
+            urgent: Notify::new(),
+        })
     }
 
     fn rows(&self) -> MutexGuard<'_, BTreeMap<TaskId, Row>> {
@@ -51,6 +58,12 @@ impl Board {
         drop(rows);
         self.urgent.notify_one();
         true
+    }
+
+    /// Tells where peers can reach us.
+    pub(crate) fn listening(&self, addr: SocketAddr) {
+        let _ = self.listen.set(addr);
+        self.urgent.notify_one();
     }
 
     fn update(&self, task: TaskId, change: impl FnOnce(&mut TaskView)) {
@@ -77,7 +90,8 @@ impl Board {
         for row in rows.values_mut() {
             row.rates.sample(now, &mut row.view);
         }
-        Snapshot { tasks: rows.values().map(|row| row.view.clone()).collect() }
+        let tasks = rows.values().map(|row| row.view.clone()).collect();
+        Snapshot { tasks, listen: self.listen.get().copied() }
     }
 
     /// Publishes snapshots until the engine ends.

@@ -6,6 +6,7 @@ use protocol::net::{Limiter, Node, NodeConfig};
 use protocol::swarm::Role;
 use tokio::sync::OnceCell;
 
+use crate::engine::board::Board;
 use crate::engine::http::Http;
 use crate::engine::options::Options;
 use crate::error::LaunchError;
@@ -15,11 +16,12 @@ pub(crate) struct Context {
     pub(crate) options: Options,
     http: OnceCell<Http>,
     node: OnceCell<Node>,
+    board: Arc<Board>,
 }
 
 impl Context {
-    pub(crate) fn new(options: Options) -> Self {
-        Self { options, http: OnceCell::new(), node: OnceCell::new() }
+    pub(crate) fn new(options: Options, board: Arc<Board>) -> Self {
+        Self { options, http: OnceCell::new(), node: OnceCell::new(), board }
     }
 
     /// The HTTP client.
@@ -34,7 +36,11 @@ impl Context {
                 let mut config = NodeConfig::new(Role::Launcher, self.options.listen);
                 config.upload = Arc::new(Limiter::new(self.options.upload_limit));
                 config.download = Arc::new(Limiter::new(self.options.download_limit));
-                Ok(Node::start(config).await?)
+                let node = Node::start(config).await?;
+                if let Some(addr) = node.local_addr() {
+                    self.board.listening(addr);
+                }
+                Ok(node)
             })
             .await
     }

@@ -65,7 +65,7 @@ async fn run(
     let board = Board::new();
     let stop = CancellationToken::new();
     let publisher = tokio::spawn(board.clone().publish(snapshot, options.wake.clone(), stop.clone()));
-    let context = Arc::new(Context::new(options));
+    let context = Arc::new(Context::new(options, board.clone()));
     let mut running = JoinSet::new();
     let mut stops: HashMap<TaskId, CancellationToken> = HashMap::new();
     loop {

@@ -1,5 +1,6 @@
 //! What the engine tells: a [`Snapshot`] of everything for drawing, and [`Event`]s that must not be lost.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,6 +14,8 @@ use crate::error::LaunchError;
 pub struct Snapshot {
     /// Running and ended operations, oldest first.
     pub tasks: Vec<TaskView>,
+    /// Where peers can reach us, once something was transferred.
+    pub listen: Option<SocketAddr>,
 }
 
 impl Snapshot {

@@ -112,10 +112,10 @@ async fn conduct(
     };
     let mut watch = Watch::new(task, torrent, verified);
     let ended = run(context, task, &mut handle, &mut watch, until).await;
-    let traffic = watch.report(&handle.stats());
-    // Returns when every write is done and every file closed.
+    let control = handle.control();
+    // Returns when every write is done and every file closed; the figures are final then.
     handle.shutdown().await;
-    (ended, traffic)
+    (ended, watch.report(&control.stats()))
 }
 
 async fn start(context: &Context, job: Job) -> Result<SwarmHandle, LaunchError> {

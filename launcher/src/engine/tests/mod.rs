@@ -3,15 +3,20 @@
 mod bad_input;
 mod flow;
 mod repo;
+mod swarm;
 
+use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
 use crate::engine::{
-    Command, Engine, EngineHandle, Happened, Install, Linger, Operation, Options, Outcome, Phase, Select,
-    Sources, Summary, TaskId, Update, Verify, VerifyReport,
+    Command, Engine, EngineHandle, Happened, Install, Linger, Operation, Options, Outcome, Phase, Seed,
+    Select, Sources, Summary, TaskId, Update, Verify, VerifyReport,
 };
 use repo::Repo;
+
+/// The name of the operation that seeds.
+const SEEDING: TaskId = TaskId(1_000_000);
 
 /// An engine with one operation at a time.
 struct Player {
@@ -22,7 +27,17 @@ struct Player {
 
 impl Player {
     fn new() -> Self {
-        let options = Options { patience: Duration::from_secs(5), ..Options::default() };
+        Self::with(Options::default())
+    }
+
+    /// One that peers can reach.
+    fn listening() -> Self {
+        let listen = Some("127.0.0.1:0".parse().unwrap());
+        Self::with(Options { listen, ..Options::default() })
+    }
+
+    fn with(options: Options) -> Self {
+        let options = Options { patience: Duration::from_secs(5), ..options };
         Self { handle: Engine::start(options).unwrap(), next: 1, notes: Vec::new() }
     }
 
@@ -47,17 +62,39 @@ impl Player {
         }
     }
 
+    /// Begins to seed; where peers reach it.
+    fn seed(&mut self, dir: &Path) -> SocketAddr {
+        let operation = Box::new(Operation::Seed(Seed { dir: dir.to_owned() }));
+        self.handle.commands.blocking_send(Command::Start { task: SEEDING, operation }).unwrap();
+        let mut listen = None;
+        let ready = self.handle.snapshot.wait_for(|all| {
+            listen = all.listen;
+            listen.is_some() && all.task(SEEDING).is_some_and(|task| task.phase == Phase::Seeding)
+        });
+        tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(ready).unwrap();
+        listen.unwrap()
+    }
+
+    /// Ends seeding; what it said meanwhile.
+    fn stop_seeding(&mut self) -> Vec<String> {
+        self.handle.commands.blocking_send(Command::Pause { task: SEEDING }).unwrap();
+        let mut notes = Vec::new();
+        loop {
+            match self.handle.events.blocking_recv().unwrap().what {
+                Happened::Note(text) => notes.push(text),
+                Happened::Done { .. } => return notes,
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+
     fn install(&mut self, repo: &Repo, dir: &Path) -> Result<Summary, String> {
         self.install_with(repo, dir, |_| {})
     }
 
-    fn install_with(
-        &mut self,
-        repo: &Repo,
-        dir: &Path,
-        change: impl FnOnce(&mut Install),
-    ) -> Result<Summary, String> {
-        let mut install = Install {
+    #[allow(clippy::unused_self, reason = "reads as what this player asks for")]
+    fn request(&self, repo: &Repo, dir: &Path) -> Install {
+        Install {
             repo: repo.url(),
             trust_root: repo.root(),
             game: "maple".to_owned(),
@@ -67,7 +104,16 @@ impl Player {
             sources: Sources { peers: false, web: true },
             accept_expired: false,
             linger: Linger::No,
-        };
+        }
+    }
+
+    fn install_with(
+        &mut self,
+        repo: &Repo,
+        dir: &Path,
+        change: impl FnOnce(&mut Install),
+    ) -> Result<Summary, String> {
+        let mut install = self.request(repo, dir);
         change(&mut install);
         match self.run(Operation::Install(install))? {
             Outcome::Installed(summary) => Ok(summary),

@@ -1,6 +1,7 @@
 //! A signed repository on disk and a file server for it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -42,6 +43,7 @@ pub(super) struct Repo {
     offline: OfflineKeys,
     server: Server,
     now: UnixTime,
+    seed_peers: Vec<String>,
 }
 
 impl Repo {
@@ -58,7 +60,7 @@ impl Repo {
             Repository::init(paths, &temp.path().join("keys"), &options, now).unwrap();
         repository.add_game(&mut offline, &game(), options.releases, now).unwrap();
         let server = Server::start(temp.path().join("public"));
-        Self { temp, repository, offline, server, now }
+        Self { temp, repository, offline, server, now, seed_peers: Vec::new() }
     }
 
     pub(super) fn url(&self) -> String {
@@ -125,9 +127,17 @@ impl Repo {
         self.point_at(version, manifest.sequence);
     }
 
-    pub(super) fn point_at(&mut self, version: &str, sequence: u64) {
-        let doc = ChannelDoc::new(game(), channel(), Version::parse(version).unwrap(), sequence);
+    fn point_at(&mut self, version: &str, sequence: u64) {
+        let mut doc = ChannelDoc::new(game(), channel(), Version::parse(version).unwrap(), sequence);
+        doc.seed_peers.clone_from(&self.seed_peers);
         self.repository.set_channel(&doc, self.now).unwrap();
+    }
+
+    /// Names a peer in the channel's signed hints.
+    pub(super) fn introduce(&mut self, peer: SocketAddr) {
+        self.seed_peers.push(peer.to_string());
+        let doc = self.repository.channel(&game(), &channel()).unwrap().unwrap();
+        self.point_at(doc.release.as_str(), doc.sequence);
     }
 
     fn store(&self, bytes: &[u8]) -> Hashed {
