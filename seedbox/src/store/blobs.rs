@@ -68,6 +68,12 @@ impl Blobs {
         temp.place(&self.path(id))
     }
 
+    /// Removes a blob that nothing refers to. What cannot be removed is merely in the way.
+    pub(crate) fn remove(&self, id: &FileIdentity) {
+        let _ = std::fs::remove_file(self.path(id));
+        let _ = std::fs::remove_file(self.leaves_path(id));
+    }
+
     /// Makes all names given so far durable.
     pub(crate) fn sync(&self) -> Result<()> {
         platform::sync_dir(&self.dir).at(&self.dir)
