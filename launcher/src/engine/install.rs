@@ -81,7 +81,12 @@ async fn install_into(
         let (path, game, adopt) = (request.dir, game.clone(), request.adopt);
         move || {
             let dir = InstallDir::create(&path, game.as_str(), adopt)?;
-            apply::recover(&dir)?;
+            // Adopting looks at every file anyway: not even a damaged journal is in its way.
+            if adopt {
+                apply::recover_adopting(&dir)?
+            } else {
+                apply::recover(&dir)?
+            };
             Ok(Arc::new(dir))
         }
     })
