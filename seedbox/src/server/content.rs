@@ -127,7 +127,10 @@ async fn next_part(app: &Arc<App>, source: &Arc<Source>, left: Range<u64>) -> io
     }
     let (app, source) = (Arc::clone(app), Arc::clone(source));
     let loaded = tokio::task::spawn_blocking(move || load(&app, &source, part)).await;
-    let bytes = loaded.map_err(io::Error::other)??;
+    let bytes = loaded.map_err(io::Error::other)?.inspect_err(|error| {
+        // The answer ends short, which the client notices; only we can tell why.
+        tracing::warn!(%error, "a file of the store cannot be read; verify the data folder's disk");
+    })?;
     if bytes.is_empty() { Err(io::ErrorKind::UnexpectedEof.into()) } else { Ok(bytes) }
 }
 
