@@ -132,7 +132,7 @@ class Libtorrent(Client):
     def stop(self):
         # Its end would be waited for; it comes with the process's.
         self.session.pause()
-        Libtorrent.ended.append((self.session, self.handle))
+        Libtorrent.ended.append(self.session)
 
 
 class Transmission(Client):

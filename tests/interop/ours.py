@@ -31,7 +31,9 @@ class Engine(Client):
             self.more += ["--web-seed", web_seed, "--no-peers"]
 
     def start(self, torrent, folder, *more):
-        listen = f"{self.address}:{self.port}"
+        # On every address: what it sends comes from the address it sends to, for all of them are on this machine,
+        # so that is where a tracker believes it to be.
+        listen = f"0.0.0.0:{self.port}"
         self.spawn(program("peer"), "--torrent", torrent, "--data", folder, "--listen", listen, *self.more, *more)
 
     def seed(self, torrent, folder):

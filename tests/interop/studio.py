@@ -38,7 +38,9 @@ class Nginx(Client):
     """A plain web server; `tracker` is what stands behind its /announce."""
 
     def serve(self, folder, tracker=None):
-        announce = f"location = /announce {{ proxy_pass {tracker.url}; proxy_set_header X-Real-IP $remote_addr; }}"
+        announce = ""
+        if tracker:
+            announce = f"location = /announce {{ proxy_pass {tracker.url}; proxy_set_header X-Real-IP $remote_addr; }}"
         with open(os.path.join(self.work, "nginx.conf"), "w") as file:
             file.write(
                 f"""
@@ -50,8 +52,8 @@ class Nginx(Client):
                     uwsgi_temp_path {self.work}/t4; scgi_temp_path {self.work}/t5;
                     server {{
                         listen {self.address}:{self.port};
-                        root {folder};
-                        {announce if tracker else ""}
+                        root '{folder}';
+                        {announce}
                     }}
                 }}
                 """

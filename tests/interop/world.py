@@ -4,6 +4,7 @@ import http.server
 import itertools
 import os
 import random
+import re
 import shutil
 import socketserver
 import struct
@@ -44,7 +45,7 @@ class Scratch:
     def __init__(self, name):
         base = os.path.join(TARGET, "test-logs", "interop")
         os.makedirs(base, exist_ok=True)
-        self.path = tempfile.mkdtemp(prefix=name.replace(" ", "-").replace("/", "-") + ".", dir=base)
+        self.path = tempfile.mkdtemp(prefix=re.sub(r"[^\w.]+", "-", name) + ".", dir=base)
 
     def __call__(self, *parts):
         return os.path.join(self.path, *parts)

@@ -91,23 +91,33 @@ impl Swarm {
     }
 
     fn on_bitfield(&mut self, now: Time, conn: ConnId, bits: Bytes) {
+        self.forget_pieces(conn);
         let Some(session) = self.conns.get_mut(&conn) else { return };
-        if session.pieces.iter().next().is_some() {
-            return self.violation(now, conn, "bitfield: not the first message");
-        }
-        if !session.pieces.set_bits(bits) {
+        let fits = session.pieces.set_bits(bits);
+        self.learn_pieces(now, conn);
+        if !fits {
             return self.violation(now, conn, "bitfield: wrong length or spare bits set");
         }
-        self.learn_pieces(now, conn);
+        self.fill(now, conn);
     }
 
     fn on_have_all(&mut self, now: Time, conn: ConnId) {
+        self.forget_pieces(conn);
         let Some(session) = self.conns.get_mut(&conn) else { return };
-        if session.pieces.iter().next().is_some() {
-            return self.violation(now, conn, "have all: not the first message");
-        }
         session.pieces.set_all();
         self.learn_pieces(now, conn);
+        self.fill(now, conn);
+    }
+
+    /// Takes a peer's pieces out of the books, for `learn_pieces` to book them with what was added. BEP 3 has the
+    /// bitfield first; aria2 sends another one later, in place of many `have`s.
+    fn forget_pieces(&mut self, conn: ConnId) {
+        if let Some(mut session) = self.conns.remove(&conn) {
+            self.uncount_pieces(&session);
+            session.pieces.counted_as_seed = false;
+            session.down.dry_at = None;
+            self.conns.insert(conn, session);
+        }
     }
 
     /// Books all that a peer has at once: after its bitfield, or once the torrent is known.

@@ -464,3 +464,34 @@ fn every_request_gets_its_piece_or_a_reject() {
     }
     assert_eq!((served, rejected, closed), (3, 14, 1));
 }
+
+/// As aria2 does, in place of many `have`s.
+#[test]
+fn a_bitfield_may_come_again() {
+    let fixture = fixture(Mode::V1, &[300_000]);
+    let mut swarm = Swarm::new(config(fixture.start(false), 1), Time::ZERO);
+    let conn = ConnId::incoming(1);
+    let hash = fixture.torrent.wire_hashes().next().unwrap();
+    let handshake = Handshake::new(hash, PeerId([7; 20]), &[]);
+    swarm.handle(Time::ZERO, Input::Incoming { conn, addr: addr(7), handshake });
+    let pieces = fixture.torrent.layout.piece_count();
+    let upto = |n: u32| Message::Bitfield(crate::session::bitfield(pieces, |piece| piece < n));
+    let have = Message::Have(PieceIndex(2));
+    for message in [upto(1), Message::Unchoke, have, upto(4), upto(pieces), upto(pieces)] {
+        swarm.handle(Time::ZERO, Input::Message { conn, message });
+    }
+    let mut asked: Vec<u32> = Vec::new();
+    while let Some(output) = swarm.poll_output() {
+        match output {
+            Output::Send { message: Message::Request(block), .. } => asked.push(block.piece.0),
+            Output::Close { reason, .. } => panic!("closed: {reason:?}"),
+            _ => {}
+        }
+    }
+    asked.sort_unstable();
+    asked.dedup();
+    assert_eq!(asked, (0..pieces).collect::<Vec<_>>());
+    assert_eq!(swarm.player_seeds, 1);
+    swarm.handle(Time::ZERO, Input::Disconnected { conn });
+    assert_eq!(swarm.player_seeds, 0);
+}
