@@ -57,8 +57,10 @@ pub struct Ask<'a> {
     pub has: &'a dyn Fn(u32) -> bool,
     /// What it may be asked for.
     pub mode: Mode<'a>,
-    /// Whether it may be asked for blocks that others have been asked for, when there is nothing else.
-    pub endgame: bool,
+    /// When all blocks have been asked for: it may be asked for those that others were asked for before this.
+    pub endgame: Option<Time>,
+    /// Now.
+    pub now: Time,
 }
 
 /// What became of a block that came in.
@@ -84,6 +86,7 @@ pub struct Picker {
     open: BTreeSet<u32>,
     urgent: Vec<(Time, u32)>,
     free: u32,
+    missing: u32,
     generation: u64,
 }
 
@@ -99,6 +102,7 @@ impl Picker {
             open: BTreeSet::new(),
             urgent: Vec::new(),
             free: 0,
+            missing: 0,
             generation: 0,
             have,
             wanted: BlockSet::default(),
@@ -153,13 +157,19 @@ impl Picker {
     /// Whether every wanted block is verified.
     #[must_use]
     pub fn is_complete(&self) -> bool {
-        self.have.contains(&self.wanted)
+        self.missing == 0
     }
 
     /// Blocks that are wanted and of which nobody has been asked.
     #[must_use]
     pub fn free(&self) -> u32 {
         self.free
+    }
+
+    /// Blocks that are wanted and not verified.
+    #[must_use]
+    pub fn missing(&self) -> u32 {
+        self.missing
     }
 
     /// Changes whenever something became free to ask for; a source that had nothing to give needs to be looked at
@@ -223,10 +233,13 @@ impl Picker {
         while out.len() < goal {
             let Some(piece) = self.choose_unstarted(ask, rng) else { break };
             self.start(piece);
-            self.take(piece, ask.source, goal, out);
+            self.take(piece, ask, goal, out);
         }
-        if out.len() < goal && ask.endgame && self.free == 0 {
-            self.pick_endgame(ask, goal, rng, out);
+        if let Some(before) = ask.endgame
+            && out.len() < goal
+            && self.free == 0
+        {
+            self.pick_endgame(ask, before, goal, rng, out);
         }
     }
 
@@ -245,7 +258,7 @@ impl Picker {
         let Some(mut piece) = first.or_else(|| self.choose_unstarted(ask, rng)) else { return out };
         loop {
             self.start(piece);
-            self.take_run(piece, ask.source, goal, &mut out);
+            self.take_run(piece, ask, goal, &mut out);
             let next = piece + 1;
             let whole = out.last().is_some_and(|last| self.ends_piece(*last));
             let follows = self.buckets.contains(next) && ask.mode.allows(self.availability(next));
@@ -298,9 +311,13 @@ impl Picker {
     pub fn verified(&mut self, block: BlockRef) -> bool {
         let piece = block.piece.0;
         let number = self.blocks_of(piece).start + index(block) as u32;
-        self.have.set(number);
-        if let Some(partial) = self.partials.get_mut(&piece) {
-            partial.verified(index(block));
+        if self.have.set(number) && self.wanted.get(number) {
+            self.missing -= 1;
+        }
+        if let Some(partial) = self.partials.get_mut(&piece)
+            && partial.verified(index(block))
+        {
+            self.free -= 1;
         }
         self.settle(piece);
         self.has_piece(piece)
@@ -350,6 +367,8 @@ impl Picker {
     pub fn withdraw(&mut self, blocks: Range<u32>) {
         self.have.remove_range(blocks.clone());
         self.wanted.remove_range(blocks);
+        let wanted = std::mem::take(&mut self.wanted);
+        self.want(wanted);
     }
 
     /// Blocks of withdrawn or foreign origin are verified.
@@ -376,7 +395,7 @@ impl Picker {
                 self.start(piece);
             }
             if self.may_own(piece, ask.source) {
-                self.take(piece, ask.source, goal, out);
+                self.take(piece, ask, goal, out);
             }
         }
         self.urgent = urgent;
@@ -399,7 +418,7 @@ impl Picker {
                 if out.len() >= goal {
                     return;
                 }
-                self.take(piece, ask.source, goal, out);
+                self.take(piece, ask, goal, out);
             }
         }
     }
@@ -431,7 +450,14 @@ impl Picker {
     }
 
     /// Blocks that others have been asked for: fewest requests first is approximated by passes.
-    fn pick_endgame(&mut self, ask: &Ask<'_>, goal: usize, rng: &mut ChaCha8Rng, out: &mut Vec<BlockRef>) {
+    fn pick_endgame(
+        &mut self,
+        ask: &Ask<'_>,
+        before: Time,
+        goal: usize,
+        rng: &mut ChaCha8Rng,
+        out: &mut Vec<BlockRef>,
+    ) {
         let pieces: Vec<u32> = self.partials.keys().copied().collect();
         let start = random_below(rng, pieces.len());
         for copies in 1..ENDGAME_COPIES {
@@ -443,7 +469,7 @@ impl Picker {
                 let layout = &self.torrent.layout;
                 let first = piece * layout.blocks_per_piece();
                 let Some(partial) = self.partials.get_mut(&piece).filter(|p| !p.exclusive) else { continue };
-                for i in partial.duplicate(copies, ask.source, goal - out.len()) {
+                for i in partial.duplicate(copies, before, ask.source, ask.now, goal - out.len()) {
                     out.extend(layout.block_ref(first + i));
                 }
                 if out.len() >= goal {
@@ -453,26 +479,26 @@ impl Picker {
         }
     }
 
-    fn take(&mut self, piece: u32, source: SourceId, goal: usize, out: &mut Vec<BlockRef>) {
+    fn take(&mut self, piece: u32, ask: &Ask<'_>, goal: usize, out: &mut Vec<BlockRef>) {
         let layout = &self.torrent.layout;
         let first = piece * layout.blocks_per_piece();
         let Some(partial) = self.partials.get_mut(&piece) else { return };
         while out.len() < goal {
-            let Some(i) = partial.take_free(source) else { break };
+            let Some(i) = partial.take_free(ask.source, ask.now) else { break };
             self.free -= 1;
             out.extend(layout.block_ref(first + i));
         }
         self.settle(piece);
     }
 
-    fn take_run(&mut self, piece: u32, source: SourceId, goal: usize, out: &mut Vec<BlockRef>) {
+    fn take_run(&mut self, piece: u32, ask: &Ask<'_>, goal: usize, out: &mut Vec<BlockRef>) {
         let layout = &self.torrent.layout;
         let first = piece * layout.blocks_per_piece();
         let Some(partial) = self.partials.get_mut(&piece) else { return };
         let mut expected = (!out.is_empty()).then_some(0);
         while out.len() < goal {
             let Some(i) = partial.first_free().filter(|&i| expected.is_none_or(|e| e == i)) else { break };
-            partial.take_free(source);
+            partial.take_free(ask.source, ask.now);
             self.free -= 1;
             expected = Some(i + 1);
             out.extend(layout.block_ref(first + i));
@@ -534,6 +560,9 @@ impl Picker {
         let unstarted: u32 = self.buckets.iter().map(|piece| self.missing_in(piece)).sum();
         let started: u32 = self.partials.values().map(Partial::free).sum();
         self.free = unstarted + started;
+        let mut missing = self.wanted.clone();
+        missing.subtract(&self.have);
+        self.missing = missing.count();
         self.generation += 1;
     }
 

@@ -1,7 +1,7 @@
 //! A started piece, block by block.
 
 use super::SourceId;
-use crate::units::Root;
+use crate::units::{Root, Time};
 
 /// How far a block is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,6 +27,8 @@ pub struct Block {
     pub state: BlockState,
     /// Requests for it that are under way.
     pub requests: u8,
+    /// When somebody was asked last.
+    pub asked_at: Time,
     /// Who was asked last, or who sent it.
     pub source: Option<SourceId>,
     /// SHA-256 of what is on disk, when known.
@@ -51,8 +53,9 @@ pub struct Partial {
 
 impl Partial {
     pub(super) fn new(states: impl Iterator<Item = BlockState>) -> Partial {
-        let blocks: Vec<Block> =
-            states.map(|state| Block { state, requests: 0, source: None, leaf: None }).collect();
+        let blocks: Vec<Block> = states
+            .map(|state| Block { state, requests: 0, asked_at: Time::ZERO, source: None, leaf: None })
+            .collect();
         let free = blocks.iter().filter(|b| b.state == BlockState::Free).count() as u32;
         Partial { blocks, free, cursor: 0, last: None, exclusive: false, owner: None, suspects: Vec::new() }
     }
@@ -100,10 +103,11 @@ impl Partial {
     }
 
     /// The first free block, now asked of `source`.
-    pub(super) fn take_free(&mut self, source: SourceId) -> Option<u32> {
+    pub(super) fn take_free(&mut self, source: SourceId, now: Time) -> Option<u32> {
         let i = self.first_free()?;
         let block = &mut self.blocks[i as usize];
-        *block = Block { state: BlockState::Requested, requests: 1, source: Some(source), leaf: None };
+        let state = BlockState::Requested;
+        *block = Block { state, requests: 1, asked_at: now, source: Some(source), leaf: None };
         self.free -= 1;
         self.cursor = i as usize + 1;
         self.last = Some(source);
@@ -113,15 +117,23 @@ impl Partial {
         Some(i)
     }
 
-    /// Up to `max` blocks that `copies` sources have been asked for, now asked of `source` as well.
-    pub(super) fn duplicate(&mut self, copies: u8, source: SourceId, max: usize) -> Vec<u32> {
+    /// Up to `max` blocks that `copies` sources were asked for before `before`, now asked of `source` as well.
+    pub(super) fn duplicate(
+        &mut self,
+        copies: u8,
+        before: Time,
+        source: SourceId,
+        now: Time,
+        max: usize,
+    ) -> Vec<u32> {
         let mut out = Vec::new();
         for (i, block) in self.blocks.iter_mut().enumerate() {
             if out.len() >= max {
                 break;
             }
             let asked = block.state == BlockState::Requested && block.requests == copies;
-            if asked && block.source != Some(source) {
+            if asked && block.asked_at <= before && block.source != Some(source) {
+                block.asked_at = now;
                 block.requests += 1;
                 block.source = Some(source);
                 out.push(i as u32);
@@ -175,13 +187,13 @@ impl Partial {
         self.blocks.iter().all(|b| matches!(b.state, BlockState::Written | BlockState::Verified))
     }
 
-    pub(super) fn verified(&mut self, i: usize) {
-        let Some(block) = self.blocks.get_mut(i) else { return };
+    /// True if the block had been free.
+    pub(super) fn verified(&mut self, i: usize) -> bool {
+        let Some(block) = self.blocks.get_mut(i) else { return false };
         let was_free = block.state == BlockState::Free;
         block.state = BlockState::Verified;
-        if was_free {
-            self.free -= 1;
-        }
+        self.free -= u32::from(was_free);
+        was_free
     }
 
     /// True when the block became free.
@@ -213,7 +225,8 @@ impl Partial {
     }
 
     fn set_free(&mut self, i: usize) {
-        self.blocks[i] = Block { state: BlockState::Free, requests: 0, source: None, leaf: None };
+        let (state, asked_at) = (BlockState::Free, Time::ZERO);
+        self.blocks[i] = Block { state, requests: 0, asked_at, source: None, leaf: None };
         self.free += 1;
         self.cursor = self.cursor.min(i);
     }

@@ -6,8 +6,8 @@ use std::time::Duration;
 use crate::units::{BLOCK_LEN, BlockRef, Time};
 
 /// Requests at the start, and at least: less would make each wait for the other's answer.
-const MIN_WINDOW: usize = 8;
-const START_WINDOW: usize = 24;
+const MIN_WINDOW: usize = 3;
+const START_WINDOW: usize = 8;
 /// How much time's worth of blocks to have on order beyond the way there and back.
 const QUEUE_TIME: Duration = Duration::from_millis(350);
 /// Requests given back by us that may still be answered.
@@ -65,8 +65,8 @@ struct Asked {
 /// What a block that came in was to us.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Arrival {
-    /// It had been asked for.
-    Asked,
+    /// It had been asked for, so long ago.
+    Asked(Duration),
     /// It had been asked for and given up; it may still be of use.
     Late,
     /// Nobody asked for it.
@@ -174,10 +174,11 @@ impl Pipeline {
             });
         };
         let sent_at = self.asked.remove(at).map_or(now, |asked| asked.at);
-        self.min_latency = self.min_latency.min(now.since(sent_at));
+        let took = now.since(sent_at);
+        self.min_latency = self.min_latency.min(took);
         self.made_progress(block.len, now);
         self.adapt(now);
-        Arrival::Asked
+        Arrival::Asked(took)
     }
 
     /// The peer will not send it. False if it was not asked for.
@@ -298,7 +299,7 @@ mod tests {
                 }
                 let Some((at, n)) = ready.pop_front() else { break };
                 now = at;
-                assert_eq!(pipe.arrived(block(n), Time(now)), Arrival::Asked);
+                assert!(matches!(pipe.arrived(block(n), Time(now)), Arrival::Asked(_)));
             }
             assert!((least..=most).contains(&pipe.window), "{rate}: {}", pipe.window);
         }

@@ -25,7 +25,7 @@ pub(super) struct Announcer {
 }
 
 impl Announcer {
-    pub(super) fn new(trackers: u32, hashes: Vec<WireHash>, key: u32, now: Time) -> Announcer {
+    pub(super) fn new(trackers: u32, hashes: &[WireHash], key: u32, now: Time) -> Announcer {
         let pairs = (0..trackers).flat_map(|t| hashes.iter().map(move |&hash| (TrackerId(t), hash)));
         let timers = pairs.map(|(tracker, hash)| (tracker, hash, ClientTimer::new(now))).collect();
         Announcer { timers, key, give_up_at: None }

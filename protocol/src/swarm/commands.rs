@@ -13,7 +13,7 @@ impl Swarm {
     pub(super) fn on_command(&mut self, now: Time, command: Command) {
         match command {
             Command::Start(content) => self.start(now, *content),
-            Command::Want(wanted) => self.want(now, wanted),
+            Command::Want(wanted) => self.want(now, &wanted),
             Command::Withdraw(file) => {
                 self.withdraw(now, file);
                 self.event(Event::Withdrawn(file));
@@ -43,6 +43,7 @@ impl Swarm {
         self.v2 = self.v2.or(torrent.info_hash_v2);
         let pieces = torrent.layout.piece_count();
         self.content = Some(Active::new(content));
+        self.began_at = now;
         self.fed_at = now;
         let conns: Vec<ConnId> =
             self.conns.iter().filter(|(_, s)| s.phase == Phase::Open).map(|(&c, _)| c).collect();
@@ -69,7 +70,7 @@ impl Swarm {
         }
     }
 
-    fn want(&mut self, now: Time, wanted: BlockSet) {
+    fn want(&mut self, now: Time, wanted: &BlockSet) {
         let Some(content) = &mut self.content else { return };
         content.want(wanted);
         self.fed_at = now;

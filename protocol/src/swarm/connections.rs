@@ -19,7 +19,7 @@ const KEEP_ALIVE: Duration = Duration::from_secs(100);
 /// A peer with which there is nothing to exchange may stay so long, if its place is needed.
 const USELESS: Duration = Duration::from_secs(60);
 /// After a connection ended in peace.
-const PAUSE_AFTER_END: Duration = Duration::from_secs(15);
+const PAUSE_AFTER_END: Duration = Duration::from_secs(4);
 /// After one that there is no sense in making again soon.
 const LONG_PAUSE: Duration = Duration::from_secs(600);
 
@@ -260,7 +260,7 @@ impl Swarm {
             }
             // Still connected, by its twin.
             CloseReason::Duplicate => {}
-            _ => self.candidates.ended(addr, PAUSE_AFTER_END * 2, now),
+            _ => self.candidates.ended(addr, PAUSE_AFTER_END * 8, now),
         }
     }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::blockset::BlockSet;
 use crate::metainfo::Torrent;
 use crate::picker::Picker;
-use crate::units::{BLOCK_LEN, BlockRef, FileIndex, PieceIndex, Root};
+use crate::units::{BLOCK_LEN, BlockRef, FileIndex, PieceIndex, Root, Time};
 
 use super::hashes::HashBook;
 use super::io::{ConnId, Content};
@@ -28,6 +28,8 @@ pub(super) struct Active {
     pub hashes: HashBook,
     /// By piece, what was sent.
     pub sent: Vec<Sent>,
+    /// When a seedbox last sent a block of a piece that nobody else was sent.
+    pub first_copy_at: Time,
     /// Pieces of a v1 torrent that are being hashed.
     pub hashing: std::collections::BTreeSet<u32>,
     /// `Completed` was told.
@@ -39,13 +41,14 @@ pub(super) struct Active {
 impl Active {
     pub(super) fn new(content: Content) -> Active {
         let Content { torrent, mut have, wanted, leaves } = content;
-        have = fitted(have, &torrent);
+        have = fitted(&have, &torrent);
         if torrent.info_hash_v2.is_none() {
             pads_are_there(&torrent, &mut have);
         }
         let mut active = Active {
             picker: Picker::new(torrent.clone(), have, BlockSet::new(torrent.layout.block_count())),
             sent: vec![Sent::default(); torrent.layout.piece_count() as usize],
+            first_copy_at: Time::ZERO,
             leaves,
             hashes: HashBook::default(),
             asked: BlockSet::default(),
@@ -54,13 +57,13 @@ impl Active {
             began_complete: false,
             torrent,
         };
-        active.want(wanted);
+        active.want(&wanted);
         active.began_complete = active.picker.is_complete();
         active
     }
 
     /// Replaces what is wanted. Where a block cannot be verified by itself, the rest of its piece comes along.
-    pub(super) fn want(&mut self, wanted: BlockSet) {
+    pub(super) fn want(&mut self, wanted: &BlockSet) {
         let wanted = fitted(wanted, &self.torrent);
         let mut all = BlockSet::new(wanted.len());
         for range in wanted.ranges() {
@@ -141,9 +144,9 @@ impl Active {
     }
 }
 
-fn fitted(set: BlockSet, torrent: &Torrent) -> BlockSet {
+fn fitted(set: &BlockSet, torrent: &Torrent) -> BlockSet {
     let mut fitted = BlockSet::new(torrent.layout.block_count());
-    fitted.union(&set);
+    fitted.union(set);
     fitted
 }
 

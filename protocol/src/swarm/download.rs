@@ -18,6 +18,8 @@ use crate::wire::Message;
 
 /// If players take longer than this to bring what lacks, others are asked as well.
 const HUNGER: Duration = Duration::from_secs(2);
+/// In the endgame, a block that was asked for longer ago than usual, within these bounds, may be asked of another.
+const ENDGAME_AFTER: (Duration, Duration) = (Duration::from_millis(300), Duration::from_secs(4));
 /// A peer that lets requests time out so often is closed.
 const MAX_STRIKES: u32 = 3;
 /// The most blocks asked of a seedbox at a time beyond what its rate needs.
@@ -35,36 +37,31 @@ impl Swarm {
 
     /// Sends as many requests to a peer as it has room for.
     pub(super) fn fill(&mut self, now: Time, conn: ConnId) {
-        if self.running != Running::Yes {
-            return;
-        }
+        let Some((room, max)) = self.room_for(now, conn) else { return };
         let hungry = self.is_hungry(now);
         let Some(content) = &mut self.content else { return };
-        let Some(session) = self.conns.get(&conn).filter(|s| s.can_ask()) else { return };
-        let room = session.down.room(self.limits.max_pipeline);
-        let tokens = self.down.available(now) / u64::from(BLOCK_LEN);
-        let max = room.min(usize::try_from(tokens).unwrap_or(usize::MAX));
-        let dry = session.down.dry_at == Some(content.picker.generation()) && !hungry;
-        if !session.down.worthwhile(room) || max == 0 || dry {
+        let Some(session) = self.conns.get(&conn) else { return };
+        let dry = session.down.dry_at == Some(content.picker.generation());
+        let endgame = content.picker.free() == 0 || hungry;
+        if !session.down.worthwhile(room) || max == 0 || (dry && !endgame) {
             return;
         }
         let has = |piece: u32| session.pieces.has(piece);
-        let fellows = fellows(&self.conns, self.peer_id);
-        let rank = |piece: u32| rank_of(&fellows, piece);
-        let (source, origin) = (peer_source(conn), session.is_origin());
+        let late = Some(now - (self.response * 2).clamp(ENDGAME_AFTER.0, ENDGAME_AFTER.1));
+        let any = Ask { source: peer_source(conn), has: &has, mode: Mode::Any, endgame: late, now };
         let mut blocks = Vec::new();
-        if origin {
+        if session.is_origin() {
             if self.player_seeds == 0 {
-                let ask = Ask { source, has: &has, mode: Mode::Scarce(&rank), endgame: false };
-                content.picker.pick(&ask, max, &mut self.rng, &mut blocks);
+                let fellows = fellows(&self.conns, self.peer_id);
+                let rank = |piece: u32| rank_of(&fellows, piece);
+                let scarce = Ask { mode: Mode::Scarce(&rank), endgame: None, ..any };
+                content.picker.pick(&scarce, max, &mut self.rng, &mut blocks);
             }
             if blocks.is_empty() && hungry {
-                let ask = Ask { source, has: &has, mode: Mode::Any, endgame: true };
-                content.picker.pick(&ask, max, &mut self.rng, &mut blocks);
+                content.picker.pick(&any, max, &mut self.rng, &mut blocks);
             }
         } else {
-            let ask = Ask { source, has: &has, mode: Mode::Any, endgame: true };
-            content.picker.pick(&ask, max, &mut self.rng, &mut blocks);
+            content.picker.pick(&any, max, &mut self.rng, &mut blocks);
         }
         let generation = content.picker.generation();
         let Some(session) = self.conns.get_mut(&conn) else { return };
@@ -77,13 +74,31 @@ impl Swarm {
         }
     }
 
-    /// Whether what lacks would take longer than a player should wait.
+    /// How many requests the peer has room for, and how many of these it may get now: what is left is shared out, so
+    /// that the last blocks come from many and not from whoever was asked first.
+    fn room_for(&mut self, now: Time, conn: ConnId) -> Option<(usize, usize)> {
+        if self.running != Running::Yes {
+            return None;
+        }
+        let session = self.conns.get(&conn).filter(|s| s.can_ask())?;
+        let room = session.down.room(self.limits.max_pipeline);
+        let asked = session.down.len();
+        let tokens = self.down.available(now) / u64::from(BLOCK_LEN);
+        let free = self.content.as_ref()?.picker.free() as usize;
+        let mut max = room.min(usize::try_from(tokens).unwrap_or(usize::MAX));
+        // Counting the peers costs something, so only where it matters.
+        if free < 4 * (room + asked) * self.conns.len() {
+            let askable = self.conns.values().filter(|s| s.can_ask()).count().max(1);
+            max = max.min((free / askable * 2).max(4).saturating_sub(asked).max(1));
+        }
+        Some((room, max))
+    }
+
+    /// Whether players alone would take longer for what lacks than a player should wait.
     pub(super) fn is_hungry(&mut self, now: Time) -> bool {
         let Some(content) = &self.content else { return false };
-        let wanted = content.picker.wanted().count();
-        let missing = u64::from(wanted.saturating_sub(content.picker.have().count().min(wanted)));
-        let rate = self.meter_down.rate(now);
-        missing * u64::from(BLOCK_LEN) > rate.saturating_mul(HUNGER.as_secs())
+        let missing = u64::from(content.picker.missing()) * u64::from(BLOCK_LEN);
+        missing > self.meter_players.rate(now).saturating_mul(HUNGER.as_secs())
     }
 
     pub(super) fn on_piece(&mut self, now: Time, conn: ConnId, piece: PieceIndex, offset: u32, data: Bytes) {
@@ -91,6 +106,9 @@ impl Swarm {
         let Some(session) = self.conns.get_mut(&conn) else { return };
         let kind = Swarm::kind_of(session);
         let arrival = session.down.arrived(block, now);
+        if let Arrival::Asked(took) = arrival {
+            self.response = (self.response * 31 + took) / 32;
+        }
         self.count_received(now, kind, block.len);
         if arrival == Arrival::Unasked {
             self.stats.wasted_bytes += u64::from(block.len);
@@ -103,6 +121,9 @@ impl Swarm {
     pub(super) fn count_received(&mut self, now: Time, kind: SourceKind, len: u32) {
         self.ledger.add(kind, u64::from(len));
         self.meter_down.add(now, u64::from(len));
+        if matches!(kind, SourceKind::Peer | SourceKind::Lan) {
+            self.meter_players.add(now, u64::from(len));
+        }
         self.fed_at = now;
     }
 

@@ -163,7 +163,7 @@ impl Default for SwarmLimits {
             max_candidates: 1000,
             max_requests: 2000,
             max_pipeline: 2000,
-            send_queue: (256 * 1024, 4 * 1024 * 1024),
+            send_queue: (64 * 1024, 4 * 1024 * 1024),
             max_metadata: 32 * 1024 * 1024,
         }
     }

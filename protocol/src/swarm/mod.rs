@@ -83,7 +83,11 @@ pub struct Swarm {
     up: TokenBucket,
     down: TokenBucket,
     meter_down: Meter,
+    /// What comes from other players.
+    meter_players: Meter,
     meter_up: Meter,
+    /// How long blocks take to come, smoothed.
+    response: Duration,
     ledger: Ledger,
     stats: Stats,
     running: Running,
@@ -96,6 +100,7 @@ pub struct Swarm {
     /// When the upload bucket has tokens for the next block.
     upload_at: Option<Time>,
     sending_to: Option<(ConnId, u32)>,
+    began_at: Time,
     /// When a byte came last, or something became wanted.
     fed_at: Time,
     starved_told: bool,
@@ -135,7 +140,9 @@ impl Swarm {
             up: TokenBucket::new(config.rates.up, now),
             down: TokenBucket::new(config.rates.down, now),
             meter_down: Meter::new(now),
+            meter_players: Meter::new(now),
             meter_up: Meter::new(now),
+            response: Duration::from_millis(200),
             ledger: Ledger::default(),
             stats: Stats::default(),
             running: Running::Yes,
@@ -146,6 +153,7 @@ impl Swarm {
             tick_at: now,
             upload_at: None,
             sending_to: None,
+            began_at: now,
             fed_at: now,
             starved_told: false,
             told_stopped: false,
@@ -154,7 +162,8 @@ impl Swarm {
             out: VecDeque::new(),
         };
         if config.peers {
-            swarm.announcer = Announcer::new(config.trackers, swarm.wire_hashes(), swarm.rng.next_u32(), now);
+            swarm.announcer =
+                Announcer::new(config.trackers, &swarm.wire_hashes(), swarm.rng.next_u32(), now);
         }
         if let Start::Content(content) = config.start {
             swarm.start(now, content);
@@ -175,7 +184,7 @@ impl Swarm {
             Input::Peers { source, addrs } => self.on_peers(now, source, &addrs),
             Input::BlockWritten { job, result } => self.on_block_written(now, job, result),
             Input::PieceHashed { piece, result } => self.on_piece_hashed(now, piece, result),
-            Input::ReadFailed { conn, block, fault } => self.on_read_failed(now, conn, block, fault),
+            Input::ReadFailed { conn, block, fault } => self.on_read_failed(now, conn, block, &fault),
             Input::Announced { tracker, hash, class, result } => {
                 self.on_announced(now, tracker, hash, class, result);
             }
@@ -261,6 +270,8 @@ impl Swarm {
         if now >= self.choke_at {
             self.choke_at = now + choker::ROUND;
             self.choke_round(now);
+        } else {
+            self.fill_slots(now);
         }
     }
 

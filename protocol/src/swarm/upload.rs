@@ -15,8 +15,10 @@ use crate::session::{Phase, Session};
 use crate::units::{BLOCK_LEN, BlockRef, FileIndex, PieceIndex, Time};
 use crate::wire::Message;
 
-/// A second copy of a piece waits so long for another launcher to offer the first one.
+/// A second copy of a piece waits so long for another launcher to offer the first one,
 const HOLD: Duration = Duration::from_millis(1500);
+/// or until no first copies have been asked for since so long: then there is nothing better to send.
+const NOTHING_BETTER: Duration = Duration::from_millis(100);
 /// How much of the queue is looked through for a block that nobody else was sent.
 const LOOK_AHEAD: usize = 512;
 
@@ -61,7 +63,7 @@ impl Swarm {
         }
     }
 
-    pub(super) fn on_read_failed(&mut self, now: Time, conn: ConnId, block: BlockRef, fault: IoFault) {
+    pub(super) fn on_read_failed(&mut self, now: Time, conn: ConnId, block: BlockRef, fault: &IoFault) {
         self.reject(now, conn, block);
         let Some(content) = &self.content else { return };
         let files: Vec<FileIndex> =
@@ -141,7 +143,8 @@ impl Swarm {
             if self.is_first_copy(conn, &sent) {
                 return Some(at);
             }
-            let held = session.is_fellow() && now.since(wanted.at) < HOLD;
+            let idle = now.since(content.first_copy_at) >= NOTHING_BETTER;
+            let held = session.is_fellow() && now.since(wanted.at) < HOLD && !idle;
             if !held && second_copy.is_none() {
                 second_copy = Some(at);
             }
@@ -168,10 +171,15 @@ impl Swarm {
         }
         self.sending_to = Some((conn, block.piece.0));
         let gone = |to: ConnId| !self.conns.contains_key(&to);
-        if let Some(sent) = self.content.as_mut().and_then(|c| c.sent.get_mut(block.piece.idx()))
-            && sent.to.is_none_or(gone)
+        if let Some(content) = &mut self.content
+            && let Some(sent) = content.sent.get_mut(block.piece.idx())
         {
-            sent.to = Some(conn);
+            if sent.to.is_none_or(gone) {
+                sent.to = Some(conn);
+            }
+            if sent.to == Some(conn) {
+                content.first_copy_at = now;
+            }
         }
         self.out.push_back(Output::SendBlock { conn, block });
     }
@@ -180,7 +188,7 @@ impl Swarm {
     pub(super) fn unchoke_if_room(&mut self, now: Time, conn: ConnId) {
         let serving = !matches!(self.running, Running::Paused { uploads: false } | Running::Stopping);
         let served = self.conns.values().filter(|s| s.peer_interested && !s.am_choking).count();
-        let room = served < self.slots();
+        let room = served < self.slots(now);
         if let Some(session) = self.conns.get(&conn).filter(|s| s.am_choking)
             && serving
             && room
@@ -190,14 +198,29 @@ impl Swarm {
         }
     }
 
-    fn slots(&self) -> usize {
-        self.limits.upload_slots.unwrap_or_else(|| choker::slots_for(self.rates.up))
+    /// With a rate of one's own: what fills it. Else what we have been seen to manage, with room to grow.
+    fn slots(&mut self, now: Time) -> usize {
+        let least = if self.role == Role::Seedbox { 16 } else { 8 };
+        let managed = self.meter_up.rate(now).saturating_mul(2).max(1);
+        self.limits.upload_slots.unwrap_or_else(|| match self.rates.up {
+            Some(rate) => choker::slots_for(Some(rate)),
+            None => choker::slots_for(Some(managed)).max(least),
+        })
+    }
+
+    /// Between rounds: whoever waits gets a slot that has become free, or affordable.
+    pub(super) fn fill_slots(&mut self, now: Time) {
+        let waiting = |s: &Session| s.phase == Phase::Open && s.peer_interested && s.am_choking;
+        let conns: Vec<ConnId> = self.conns.iter().filter(|(_, s)| waiting(s)).map(|(&c, _)| c).collect();
+        for conn in conns {
+            self.unchoke_if_room(now, conn);
+        }
     }
 
     pub(super) fn choke_round(&mut self, now: Time) {
         let serving = !matches!(self.running, Running::Paused { uploads: false } | Running::Stopping);
         let seeding = self.is_complete();
-        let slots = if serving { self.slots() } else { 0 };
+        let slots = if serving { self.slots(now) } else { 0 };
         let wants = |s: &Session| s.phase == Phase::Open && s.peer_interested;
         let contenders: Vec<Contender<ConnId>> = self
             .conns

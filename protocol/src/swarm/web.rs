@@ -27,8 +27,11 @@ const MAX_FETCHES: usize = 4;
 const STALL: Duration = Duration::from_secs(8);
 /// Peers who may be asked get so long before web seeds bring what peers have.
 const GRACE: Duration = Duration::from_secs(3);
+/// A swarm that has just begun does not know yet who else is there: its first fetches are few and small, so that those
+/// of others who began with it are other ones.
+const BEGINNING: Duration = Duration::from_secs(2);
 /// Peers that deliver so many bytes a second make web seeds yield.
-const YIELD_RATE: u64 = 1_000_000;
+const YIELD_RATE: u64 = 200_000;
 
 struct Seed {
     dropped: bool,
@@ -120,6 +123,7 @@ impl Swarm {
         let most = match (askable, origin) {
             (_, true) if peer_rate > YIELD_RATE => 0,
             (_, true) => 1,
+            _ if self.is_beginning(now) => 1,
             _ => MAX_FETCHES,
         };
         if running >= most {
@@ -134,9 +138,14 @@ impl Swarm {
         self.begin(now, id, blocks)
     }
 
+    fn is_beginning(&self, now: Time) -> bool {
+        self.with_peers && now.since(self.began_at) < BEGINNING
+    }
+
     fn choose_run(&mut self, now: Time, seed: usize, rescue: bool) -> Vec<BlockRef> {
         let fellows = fellows(&self.conns, self.peer_id);
         let rank = |piece: u32| rank_of(&fellows, piece);
+        let share = if self.is_beginning(now) { 64 } else { 16 };
         let (Some(content), Some(web)) = (&mut self.content, self.web.seeds.get_mut(seed)) else {
             return Vec::new();
         };
@@ -150,17 +159,17 @@ impl Swarm {
         let file_of = |piece: u32| layout.file_of_piece(crate::units::PieceIndex(piece));
         let joins = |a: u32, b: u32| file_of(a) == file_of(b);
         // Half a second's worth, and never so much that others could not take their share.
-        let share = u64::from(content.picker.free()) * u64::from(BLOCK_LEN) / 16;
+        let share = u64::from(content.picker.free()) * u64::from(BLOCK_LEN) / share;
         let piece_len = u64::from(layout.piece_len);
         let worth = (web.rate.rate(now) / 2).max(FIRST_RUN).min(share.max(piece_len)).min(LARGEST_RUN);
         let source = web_source(WebSeedId(seed as u32));
         let mut blocks = Vec::new();
         if self.player_seeds == 0 {
-            let ask = Ask { source, has: &has, mode: Mode::Scarce(&rank), endgame: false };
+            let ask = Ask { source, has: &has, mode: Mode::Scarce(&rank), endgame: None, now };
             blocks = content.picker.pick_run(&ask, worth, &joins, &mut self.rng);
         }
         if blocks.is_empty() && rescue {
-            let ask = Ask { source, has: &has, mode: Mode::Any, endgame: false };
+            let ask = Ask { source, has: &has, mode: Mode::Any, endgame: None, now };
             blocks = content.picker.pick_run(&ask, worth, &joins, &mut self.rng);
         }
         blocks

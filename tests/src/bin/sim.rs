@@ -30,6 +30,8 @@ fn scenario(name: &str, seed: u64) -> anyhow::Result<Scenario> {
         "demo-told" => Scenario { told_rates: true, ..demo(64 * MIB) },
         "demo200" => demo(200 * MIB),
         "demo-small" => Scenario { piece_len: 16 * 1024, ..demo(64 * MIB) },
+        "mini" => Scenario { piece_len: 256 * 1024, ..Scenario::simple(seed, 4, 16 * MIB, 5_000_000) },
+        "mini8" => Scenario { piece_len: 128 * 1024, ..Scenario::simple(seed, 8, 16 * MIB, 5_000_000) },
         "eight" => Scenario::simple(seed, 8, 200_000_000, 20_000_000),
         "eight-noweb" => Scenario { web: false, ..Scenario::simple(seed, 8, 200_000_000, 20_000_000) },
         "home" => Scenario {

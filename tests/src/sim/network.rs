@@ -40,7 +40,7 @@ pub(super) struct Line {
     pub down: u64,
     queues: BTreeMap<Flow, VecDeque<Frame>>,
     last: Option<Flow>,
-    leaving: Option<(Flow, Frame)>,
+    leaving: Option<(Flow, Vec<Frame>)>,
     down_free_at: Time,
     /// Bytes sent, frames of blocks and web data only.
     pub sent_blocks: u64,
@@ -68,7 +68,8 @@ impl Line {
     /// Bytes of a flow that have not left.
     pub(super) fn queued(&self, flow: Flow) -> usize {
         let waiting: u64 = self.queues.get(&flow).map_or(0, |queue| queue.iter().map(|f| f.size).sum());
-        let leaving = self.leaving.as_ref().filter(|(f, _)| *f == flow).map_or(0, |(_, frame)| frame.size);
+        let leaving =
+            self.leaving.as_ref().filter(|(f, _)| *f == flow).map_or(0, |(_, frames)| total(frames));
         usize::try_from(waiting + leaving).unwrap_or(usize::MAX)
     }
 
@@ -89,25 +90,32 @@ impl Line {
         let next = self.queues.range((after, Bound::Unbounded)).next().or_else(|| self.queues.iter().next());
         let flow = *next?.0;
         let queue = self.queues.get_mut(&flow)?;
-        let frame = queue.pop_front()?;
+        // Small messages share a packet.
+        let mut frames = Vec::new();
+        while total(&frames) < PACKET {
+            let Some(frame) = queue.pop_front() else { break };
+            frames.push(frame);
+        }
         if queue.is_empty() {
             self.queues.remove(&flow);
         }
-        let takes = time_for(frame.size, self.up);
+        let takes = time_for(total(&frames), self.up);
         self.last = Some(flow);
-        self.leaving = Some((flow, frame));
+        self.leaving = Some((flow, frames));
         Some(takes)
     }
 
-    /// The frame that was begun has left.
-    pub(super) fn left(&mut self) -> Option<(Flow, Frame)> {
-        let (flow, frame) = self.leaving.take()?;
-        match &frame.payload {
-            Payload::Message(Message::Piece { data, .. }) => self.sent_blocks += data.len() as u64,
-            Payload::Web { data, .. } => self.sent_web += data.len() as u64,
-            _ => {}
+    /// What was begun has left.
+    pub(super) fn left(&mut self) -> Option<(Flow, Vec<Frame>)> {
+        let (flow, frames) = self.leaving.take()?;
+        for frame in &frames {
+            match &frame.payload {
+                Payload::Message(Message::Piece { data, .. }) => self.sent_blocks += data.len() as u64,
+                Payload::Web { data, .. } => self.sent_web += data.len() as u64,
+                _ => {}
+            }
         }
-        Some((flow, frame))
+        Some((flow, frames))
     }
 
     /// A frame arrives: when it is through.
@@ -115,6 +123,13 @@ impl Line {
         self.down_free_at = self.down_free_at.max(now) + time_for(size, self.down);
         self.down_free_at
     }
+}
+
+/// Bytes that leave together.
+const PACKET: u64 = 1400;
+
+fn total(frames: &[Frame]) -> u64 {
+    frames.iter().map(|frame| frame.size).sum()
 }
 
 fn time_for(size: u64, rate: u64) -> Duration {

@@ -303,7 +303,7 @@ impl<'a> World<'a> {
             Happening::Reached { from, conn, to } => self.reached(from, conn, to),
             Happening::Tell(node, input) => self.tell(node, input),
             Happening::WebAsked { from, to, fetch, file, range } => {
-                self.web_asked(from, to, fetch, file, range)
+                self.web_asked(from, to, fetch, file, range);
             }
             Happening::Faults => self.break_links(),
         }
@@ -465,10 +465,13 @@ impl<'a> World<'a> {
     }
 
     fn line_free(&mut self, node: usize) {
-        let Some((flow, frame)) = self.nodes[node].line.left() else { return };
-        let wait = self.latency(node, frame.to);
-        let block = matches!(frame.payload, Payload::Message(Message::Piece { .. }));
-        self.at(wait, Happening::Arrive(frame));
+        let Some((flow, frames)) = self.nodes[node].line.left() else { return };
+        let mut block = false;
+        for frame in frames {
+            block |= matches!(frame.payload, Payload::Message(Message::Piece { .. }));
+            let wait = self.latency(node, frame.to);
+            self.at(wait, Happening::Arrive(frame));
+        }
         self.begin(node);
         if let (Flow::Conn(conn), true) = (flow, block) {
             let queued_bytes = self.nodes[node].line.queued(flow);
