@@ -19,7 +19,7 @@ import tempfile
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-TARGET = os.environ.get("CARGO_TARGET_DIR") or os.path.join(HERE, "../../target")
+PROGRAMS = os.path.join(os.environ.get("CARGO_TARGET_DIR") or os.path.join(HERE, "../../target"), "release")
 TICK = 1 / os.sysconf("SC_CLK_TCK")
 CASES = {"v1": ("v1", 1), "v2": ("v2", 1), "hybrid": ("hybrid", 1), "tree": ("hybrid", 2000)}
 
@@ -41,9 +41,9 @@ def make_data(folder, mib, files):
 
 class Peer:
     def __init__(self, command):
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0)
 
-    def wait(self, event, seconds=300):
+    def wait(self, event, seconds=60):
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             if select.select([self.process.stdout], [], [], 1)[0]:
@@ -55,7 +55,7 @@ class Peer:
                     return
                 if said["event"] == "note":
                     print("   ", said["text"], file=sys.stderr)
-        raise SystemExit(f"no {event!r} in {seconds} s")
+        raise SystemExit(f"no {event!r} in {seconds} s from {' '.join(self.process.args)}")
 
     def cpu(self):
         with open(f"/proc/{self.process.pid}/stat") as stat:
@@ -75,7 +75,7 @@ def command(engine, torrent, data, listen, peer=None):
     if engine == "libtorrent":
         base = [sys.executable, os.path.join(HERE, "ltpeer.py")]
     else:
-        base = [os.path.join(TARGET, "release/peer"), "--wait"] + ([] if peer else ["--seed", "--map"])
+        base = [os.path.join(PROGRAMS, "peer"), "--wait"] + ([] if peer else ["--seed", "--map"])
     return base + ["--torrent", torrent, "--data", data, "--listen", listen] + (["--peer", peer] if peer else [])
 
 
@@ -111,13 +111,16 @@ def same(a, b):
 
 
 def main():
+    global PROGRAMS
     args = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     args.add_argument("--runs", type=int, default=3)
     args.add_argument("--mib", type=int, default=1024)
     args.add_argument("--cross", action="store_true", help="also ours against libtorrent, both ways")
     args.add_argument("--ours", action="store_true", help="only ours")
     args.add_argument("case", nargs="*", default=list(CASES))
+    args.add_argument("--programs", default=PROGRAMS, help="folder with peer and mktorrent")
     args = args.parse_args()
+    PROGRAMS = args.programs
     pairs = [("samara", "samara")] + ([] if args.ours else [("libtorrent", "libtorrent")])
     pairs += [("samara", "libtorrent"), ("libtorrent", "samara")] if args.cross else []
     print(f"{'':8}{'seeder':12}{'leecher':12}{'seed':>8}{'leech':>8}{'MB/s':>8}   CPU-s/GiB, median of {args.runs}")
@@ -128,7 +131,7 @@ def main():
             make_data(os.path.join(data, "game"), args.mib, files)
             torrent = os.path.join(work, "t.torrent")
             piece_len = "1048576" if files == 1 else "262144"
-            subprocess.run([os.path.join(TARGET, "release/mktorrent"), "--mode", kind, "--piece-len", piece_len,
+            subprocess.run([os.path.join(PROGRAMS, "mktorrent"), "--mode", kind, "--piece-len", piece_len,
                             "--out", torrent, os.path.join(data, "game")], check=True, stdout=subprocess.DEVNULL)
             results = {pair: [] for pair in pairs}
             for _ in range(args.runs):  # in turns: both see the same load of the machine
