@@ -9,7 +9,7 @@ use manifests::folder::InstallDir;
 use crate::engine::board::Task;
 use crate::engine::command::{Linger, Operation};
 use crate::engine::context::Context;
-use crate::engine::meter::{Meter, blocking};
+use crate::engine::meter::{Meter, blocking, opening};
 use crate::engine::snapshot::{Happened, Outcome, Phase, Summary, UninstallReport};
 use crate::engine::{check, install, seed, status};
 use crate::error::LaunchError;
@@ -73,7 +73,7 @@ async fn afterwards(
 /// Opens an install and finishes what an interrupted run left.
 async fn open(task: &Task, path: PathBuf) -> Result<Arc<InstallDir>, LaunchError> {
     task.enter(Phase::Recovering, 0);
-    blocking(move || Ok(Arc::new(apply::open(&path)?.0))).await
+    opening(move || Ok(Arc::new(apply::open(&path)?.0))).await
 }
 
 async fn uninstall(task: &Task, path: PathBuf) -> Result<UninstallReport, LaunchError> {
