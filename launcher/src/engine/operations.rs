@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use manifests::apply;
-use manifests::folder::InstallDir;
+use manifests::folder::{InstallDir, PRIVATE};
 
 use crate::engine::board::Task;
 use crate::engine::command::{Linger, Operation};
@@ -85,9 +85,13 @@ async fn uninstall(task: &Task, path: PathBuf) -> Result<UninstallReport, Launch
         Ok(apply::uninstall(dir, &meter)?)
     })
     .await?;
-    Ok(UninstallReport {
-        removed: done.removed,
-        left: done.left,
-        folder_removed: path.symlink_metadata().is_err(),
-    })
+    // On Windows the lock's file goes only when its handle is closed, so its folder is left over.
+    let hidden = path.join(PRIVATE);
+    let _ = std::fs::remove_dir(&hidden);
+    let gone = hidden.symlink_metadata().is_err();
+    let left: Vec<String> = done.left.into_iter().filter(|name| !(gone && name == PRIVATE)).collect();
+    if left.is_empty() {
+        let _ = std::fs::remove_dir(&path);
+    }
+    Ok(UninstallReport { removed: done.removed, left, folder_removed: path.symlink_metadata().is_err() })
 }
