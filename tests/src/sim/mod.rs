@@ -7,12 +7,9 @@
 mod checks;
 mod content;
 mod network;
-mod report;
-mod services;
 mod scenario;
 mod trace;
 mod world;
 
-pub use report::{NodeReport, Report};
 pub use scenario::{Faults, Group, Scenario};
-pub use world::run;
+pub use world::{NodeReport, Report, run};

@@ -8,12 +8,16 @@
 )]
 
 mod builds;
+mod disk;
+mod peer;
 mod player;
 mod process;
 mod site;
 mod studio;
 
 pub use builds::freeciv;
+pub use disk::SmallDisk;
+pub use peer::{BadPeer, Manner, tracker_answer};
 pub use player::{Install, Player, no_samara};
 pub use process::{Outcome, Program, binary};
 pub use site::{Edit, Request, Site};

@@ -89,6 +89,21 @@ impl Outcome {
         assert!(self.status.code().is_some_and(|status| status != 0), "{self}");
         let error = self.last();
         assert_eq!(error["event"], "error", "{self}");
+        self.says(code)
+    }
+
+    /// The last event of a verification that found damage.
+    ///
+    /// # Panics
+    /// When it found none, or does not say what to do.
+    pub fn damaged(&self) -> &Value {
+        assert_eq!(self.status.code(), Some(3), "{self}");
+        assert_eq!(self.last()["intact"], false, "{self}");
+        self.says("E-DAMAGED")
+    }
+
+    fn says(&self, code: &str) -> &Value {
+        let error = self.last();
         assert_eq!(error["code"], code, "{self}");
         for words in ["message", "advice"] {
             assert!(error[words].as_str().is_some_and(|text| text.len() > 5), "no {words}: {self}");

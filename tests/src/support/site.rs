@@ -48,7 +48,7 @@ type Editor = dyn Fn(&Request) -> Edit + Send + Sync;
 
 struct Inner {
     folder: PathBuf,
-    editor: Box<Editor>,
+    editor: Mutex<Arc<Editor>>,
     asked: Mutex<Vec<String>>,
     gone: AtomicBool,
 }
@@ -85,7 +85,8 @@ impl Site {
         let listener = TcpListener::bind(address).expect("a free address");
         let address = listener.local_addr().expect("it listens");
         let (asked, gone) = (Mutex::default(), AtomicBool::new(false));
-        let inner = Arc::new(Inner { folder, editor: Box::new(editor), asked, gone });
+        let editor: Arc<Editor> = Arc::new(editor);
+        let inner = Arc::new(Inner { folder, editor: Mutex::new(editor), asked, gone });
         let server = inner.clone();
         thread::spawn(move || {
             for socket in listener.incoming().map_while(Result::ok) {
@@ -103,6 +104,14 @@ impl Site {
     #[must_use]
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
+    }
+
+    /// From now on answers differently.
+    ///
+    /// # Panics
+    /// Never: no thread panics with the lock held.
+    pub fn edit(&self, editor: impl Fn(&Request) -> Edit + Send + Sync + 'static) {
+        *self.inner.editor.lock().expect("no thread panics") = Arc::new(editor);
     }
 
     /// What has been asked for so far.
@@ -127,7 +136,8 @@ impl Inner {
     fn converse(&self, socket: &TcpStream) {
         let mut reader = BufReader::new(socket);
         while let Some(request) = self.read(&mut reader) {
-            let edit = (self.editor)(&request);
+            let editor = self.editor.lock().expect("no thread panics").clone();
+            let edit = editor(&request);
             self.asked.lock().expect("no thread panics").push(request.path.clone());
             if !self.answer(socket, &request, edit) {
                 return;

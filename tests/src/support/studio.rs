@@ -87,6 +87,12 @@ impl Studio {
         format!("http://{}", self.http)
     }
 
+    /// Where its seedbox, or a web server in its place, will answer HTTP.
+    #[must_use]
+    pub fn http_address(&self) -> SocketAddr {
+        self.http
+    }
+
     /// Where its seedbox will take peers.
     #[must_use]
     pub fn peer_address(&self) -> SocketAddr {
