@@ -1,5 +1,6 @@
 //! What can go wrong, each with a stable code, its cause and what to do.
 
+use manifests::trust::publisher::PublishError;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -113,7 +114,7 @@ pub enum Error {
     Torrent(String),
     /// The signed metadata: keys, releases that exist already, damage.
     #[error("{0}")]
-    Trust(#[from] manifests::trust::publisher::PublishError),
+    Trust(PublishError),
     /// Ctrl-C.
     #[error("stopped")]
     Interrupted,
@@ -172,7 +173,9 @@ impl Error {
             Error::RepositoryMissing(_) => "Run `seedbox init` first, or check --data.",
             Error::RepositoryDamaged(_) => "Restore the data folder's public/metadata from a copy.",
             Error::RepositoryBusy(_) => "Wait until the other command has finished, then try again.",
-            Error::DiskFull(_) => "Free some space and publish again; what was copied already is kept.",
+            Error::DiskFull(_) => {
+                "Free some space there, then try again: what was published before is untouched."
+            }
             Error::DiskRefused { .. } => "Check the folder's owner and that its disk is not read-only.",
             Error::Disk { .. } => "Check the disk, then try again: nothing published before is affected.",
             Error::Listen { .. } => "Choose another address, or stop the program that uses this one.",
@@ -194,6 +197,16 @@ impl Error {
                 Error::DiskRefused { path, source }
             }
             _ => Error::Disk { path, source },
+        }
+    }
+}
+
+impl From<PublishError> for Error {
+    fn from(error: PublishError) -> Error {
+        match error {
+            // One code for one trouble, whoever was writing.
+            PublishError::Io { path, source } => Error::disk(&path, source),
+            other => Error::Trust(other),
         }
     }
 }

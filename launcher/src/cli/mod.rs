@@ -19,6 +19,8 @@ use crate::error::LaunchError;
 
 /// Exit status after an error.
 const FAILED: u8 = 1;
+/// Exit status after a command line that makes no sense.
+const USAGE: u8 = 2;
 /// Exit status of a verification that found damage and was not asked to mend it.
 const DAMAGED: u8 = 3;
 /// Exit status after a pause: what shells report for Ctrl-C.
@@ -31,10 +33,17 @@ const TASK: TaskId = TaskId(1);
 pub fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
+        Err(error) if error.use_stderr() && std::env::args_os().any(|arg| arg == "--json") => {
+            let mut screen = Screen { json: true, told: false, line: human::Line::new() };
+            let cause = error.to_string();
+            let cause = cause.strip_prefix("error: ").unwrap_or(&cause).trim().to_owned();
+            screen.fail(&(&LaunchError::Usage { cause }).into());
+            return ExitCode::from(USAGE);
+        }
         Err(error) => {
             // Help and version go to standard output with status 0, mistakes to standard error with 2.
             let _ = error.print();
-            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
+            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(USAGE));
         }
     };
     init_log();

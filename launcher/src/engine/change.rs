@@ -1,6 +1,7 @@
 //! From whatever lies in the folder to a release: survey, plan, stage, fetch, commit. Install, update and repair are
 //! this with different goals.
 
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -8,7 +9,6 @@ use manifests::apply::{Applied, Applier, ApplyError};
 use manifests::plan::{self, Local, Plan};
 use manifests::release::FileIdentity;
 use manifests::verify::{self, Depth};
-use protocol::units::FileIndex;
 
 use crate::engine::board::Task;
 use crate::engine::content::{self, Content};
@@ -18,13 +18,16 @@ use crate::engine::jobs;
 use crate::engine::ledger;
 use crate::engine::meter::{Meter, blocking};
 use crate::engine::snapshot::{Phase, SourceBytes, Summary};
-use crate::engine::transfer::{self, Ended};
+use crate::engine::transfer::{Ended, Transfer};
 use crate::error::LaunchError;
 
 /// How often a file that changes under us, or staged data that turns out damaged, is tried anew.
 const ROUNDS: usize = 3;
 /// With less than this free, a failed write is a full disk's.
 const SPARE_BYTES: u64 = 1 << 20;
+
+/// Byte ranges to fetch, by number in the manifest.
+type Missing = Vec<(usize, Vec<Range<u64>>)>;
 
 /// Makes the folder the release. `local` is what a survey of this moment found, if there was one.
 pub(crate) async fn reach(
@@ -83,8 +86,11 @@ async fn attempt(
     summary.written_bytes += plan.costs.bytes_written;
     summary.temp_peak_bytes = summary.temp_peak_bytes.max(plan.costs.temp_bytes);
     let applier = stage(task, goal, plan, &content).await?;
-    fetch(context, task, goal, &applier, &content, summary).await?;
-    commit(task, applier, summary).await
+    let missing = applier.missing();
+    if missing.is_empty() {
+        return commit(task, applier, summary).await;
+    }
+    fetch_and_commit(context, task, goal, (applier, missing), &content, summary).await
 }
 
 /// Looks at what is on the disk.
@@ -139,19 +145,15 @@ async fn stage(task: &Task, goal: &Goal, plan: Plan, content: &Content) -> Resul
     .await
 }
 
-/// Fetches what is missing.
-async fn fetch(
+/// Fetches what is missing, then puts the release in place; meanwhile others get what is here.
+async fn fetch_and_commit(
     context: &Context,
     task: &Task,
     goal: &Goal,
-    applier: &Arc<Applier>,
+    (applier, missing): (Arc<Applier>, Missing),
     content: &Content,
     summary: &mut Summary,
 ) -> Result<(), LaunchError> {
-    let missing = applier.missing();
-    if missing.is_empty() {
-        return Ok(());
-    }
     let total = missing.iter().flat_map(|(_, ranges)| ranges).map(|range| range.end - range.start).sum();
     let job = blocking({
         let (goal, applier, content) = (goal.clone(), applier.clone(), content.clone());
@@ -159,20 +161,31 @@ async fn fetch(
     })
     .await?;
     task.enter(Phase::Downloading, total);
-    let numbers: Vec<usize> = content.files().map(|(_, at)| at).collect();
-    let mut verified = |file: FileIndex, range| {
-        if let Some(at) = numbers.get(file.0 as usize) {
-            applier.verified(*at, range);
+    let verified = {
+        let (applier, content) = (applier.clone(), content.clone());
+        move |file, range| {
+            if let Some(at) = content.number(file) {
+                applier.verified(at, range);
+            }
         }
     };
-    let (ended, traffic) = transfer::fetch(context, task, job, &mut verified).await;
+    let mut transfer = Transfer::start(context, task, job, Box::new(verified)).await?;
+    let mut ended = transfer.complete().await;
+    let mut committed = None;
+    if matches!(ended, Ok(Ended::Complete)) && !cfg!(windows) {
+        // Open files may be renamed here, so nobody has to wait for our commit.
+        committed = Some(transfer.during(commit(task, applier.clone(), summary)).await);
+    }
+    let traffic = transfer.end().await;
     summary.sources = summary.sources.plus(&traffic.received);
     ledger::add(&goal.dir, &summary.release, &traffic.received, traffic.sent);
-    match ended {
-        Ok(Ended::Complete) => Ok(()),
-        Ok(Ended::Stopped) => Err(LaunchError::Paused),
-        Err(error @ LaunchError::StorageFault { .. }) => Err(full_disk(goal).unwrap_or(error)),
-        Err(error) => Err(error),
+    if let Err(LaunchError::StorageFault { .. }) = &ended {
+        ended = ended.map_err(|error| full_disk(goal).unwrap_or(error));
+    }
+    match (ended?, committed) {
+        (Ended::Stopped, _) => Err(LaunchError::Paused),
+        (Ended::Complete, Some(committed)) => committed,
+        (Ended::Complete, None) => commit(task, applier, summary).await,
     }
 }
 

@@ -15,7 +15,7 @@ use crate::engine::command::Verify;
 use crate::engine::content;
 use crate::engine::context::Context;
 use crate::engine::goal::{Goal, Leaves};
-use crate::engine::meter::blocking;
+use crate::engine::meter::{blocking, opening};
 use crate::engine::record::Record;
 use crate::engine::repository::Repository;
 use crate::engine::seed::manifest_in_place;
@@ -60,7 +60,7 @@ pub(crate) async fn verify(
 
 async fn open(task: &Task, verify: Verify) -> Result<Goal, LaunchError> {
     task.enter(Phase::Recovering, 0);
-    blocking(move || {
+    opening(move || {
         let dir = InstallDir::open(&verify.dir)?;
         apply::recover(&dir)?;
         let (manifest, bytes) = manifest_in_place(&dir)?;

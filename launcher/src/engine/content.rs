@@ -49,10 +49,14 @@ impl Content {
         (0u32..).map(FileIndex).zip(self.of_manifest.iter().copied())
     }
 
+    /// The number in the manifest of a file of the torrent.
+    pub(crate) fn number(&self, file: FileIndex) -> Option<usize> {
+        self.of_manifest.get(file.0 as usize).copied()
+    }
+
     /// The identity of a file of the torrent.
     pub(crate) fn identity(&self, file: FileIndex) -> Option<FileIdentity> {
-        let at = self.of_manifest.get(file.0 as usize)?;
-        self.manifest.files.get(*at).map(|file| file.identity)
+        self.manifest.files.get(self.number(file)?).map(|file| file.identity)
     }
 
     /// Whether the leaf hashes of a file have to be had from outside: not for a file of one piece, and not when

@@ -15,7 +15,7 @@ use crate::engine::command::{DEFAULT_CHANNEL, Install, Select, Sources, Update};
 use crate::engine::content;
 use crate::engine::context::Context;
 use crate::engine::goal::Goal;
-use crate::engine::meter::blocking;
+use crate::engine::meter::{blocking, opening};
 use crate::engine::record::{self, Before, Record};
 use crate::engine::releases::{self, Found, Question};
 use crate::engine::repository::Repository;
@@ -77,11 +77,16 @@ async fn install_into(
         Select::Release(_) => DEFAULT_CHANNEL.to_owned(),
     };
     task.enter(Phase::Recovering, 0);
-    let dir = blocking({
+    let dir = opening({
         let (path, game, adopt) = (request.dir, game.clone(), request.adopt);
         move || {
             let dir = InstallDir::create(&path, game.as_str(), adopt)?;
-            apply::recover(&dir)?;
+            // Adopting looks at every file anyway: not even a damaged journal is in its way.
+            if adopt {
+                apply::recover_adopting(&dir)?
+            } else {
+                apply::recover(&dir)?
+            };
             Ok(Arc::new(dir))
         }
     })
@@ -108,7 +113,7 @@ pub(crate) async fn update(
     request: Update,
 ) -> Result<(Arc<InstallDir>, Summary), LaunchError> {
     task.enter(Phase::Recovering, 0);
-    let intent = blocking(move || {
+    let intent = opening(move || {
         let (dir, _) = apply::open(&request.dir)?;
         let record = Record::require(&dir)?;
         let damaged = |cause: String| LaunchError::RecordDamaged { file: ROOT_FILE.to_owned(), cause };

@@ -90,19 +90,22 @@ pub(crate) fn fetching(
     let leaves = Leaves { dir: goal.dir.clone(), content: Some(content.clone()) };
     for (file, at) in content.files() {
         let Some(identity) = content.identity(file).filter(|identity| identity.len > 0) else { continue };
+        let Some(then) = content.manifest.files.get(at).map(|file| file.path.to_string()) else { continue };
         match applier.location(at) {
             Location::Nowhere => {}
             Location::Installed { path, guard } => {
                 if let Some(stamp) = unchanged(&goal.dir, path.as_str(), guard)? {
                     draft.have(file);
-                    draft.place(file, Place::Installed { path: path.into(), stamp });
+                    let path = path.to_string();
+                    let then = (then != path).then_some(then);
+                    draft.place(file, Place::Installed { path, stamp, then });
                 }
             }
             // Staged under another number: there it is fetched and from there it is offered.
             Location::Staged { .. } if matches!(applier.plan().ops.get(at), Some(Op::Duplicate { .. })) => {}
             Location::Staged { path } => {
                 draft.have(file);
-                draft.place(file, Place::Staged(path));
+                draft.place(file, Place::Staged { path, then });
                 let Some(ranges) = missing.remove(&at) else { continue };
                 draft.want(file, ranges);
                 if let Some(known) = leaves.leaves(&identity) {
@@ -132,7 +135,7 @@ pub(crate) fn seeding(
         }
         if let Some(stamp) = verified(&dir, listed.path.as_str(), id, *guard)? {
             draft.have(file);
-            draft.place(file, Place::Installed { path: listed.path.to_string(), stamp });
+            draft.place(file, Place::Installed { path: listed.path.to_string(), stamp, then: None });
         } else {
             task.note(format!("{} is not the release's any more and is not offered to others", listed.path));
         }

@@ -1,9 +1,16 @@
 //! From the disk work's progress to the task's view, and from a pause to the disk work.
 
-use manifests::folder::Progress;
+use std::sync::Arc;
+use std::time::Duration;
+
+use manifests::folder::{FolderError, Progress};
 
 use crate::engine::board::Task;
 use crate::error::LaunchError;
+
+/// How often, and after how long, a folder in use is tried again.
+const BUSY_TRIES: u32 = 5;
+const BUSY_WAIT: Duration = Duration::from_millis(200);
 
 /// Counts bytes into the current phase.
 pub(crate) struct Meter(pub(crate) Task);
@@ -26,4 +33,19 @@ pub(crate) async fn blocking<T: Send + 'static>(
         Ok(done) => done,
         Err(error) => Err(LaunchError::internal(format!("work on the disk broke off: {error}"))),
     }
+}
+
+/// As [`blocking`], for opening a folder: whoever held it until a moment ago may still be closing files.
+pub(crate) async fn opening<T: Send + 'static>(
+    open: impl Fn() -> Result<T, LaunchError> + Send + Sync + 'static,
+) -> Result<T, LaunchError> {
+    let open = Arc::new(open);
+    for _ in 0..BUSY_TRIES {
+        let open = open.clone();
+        match blocking(move || open()).await {
+            Err(LaunchError::Folder(FolderError::Busy(_))) => tokio::time::sleep(BUSY_WAIT).await,
+            opened => return opened,
+        }
+    }
+    blocking(move || open()).await
 }

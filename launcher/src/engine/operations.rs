@@ -4,12 +4,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use manifests::apply;
-use manifests::folder::InstallDir;
+use manifests::folder::{InstallDir, PRIVATE};
 
 use crate::engine::board::Task;
 use crate::engine::command::{Linger, Operation};
 use crate::engine::context::Context;
-use crate::engine::meter::{Meter, blocking};
+use crate::engine::meter::{Meter, blocking, opening};
 use crate::engine::snapshot::{Happened, Outcome, Phase, Summary, UninstallReport};
 use crate::engine::{check, install, seed, status};
 use crate::error::LaunchError;
@@ -73,7 +73,7 @@ async fn afterwards(
 /// Opens an install and finishes what an interrupted run left.
 async fn open(task: &Task, path: PathBuf) -> Result<Arc<InstallDir>, LaunchError> {
     task.enter(Phase::Recovering, 0);
-    blocking(move || Ok(Arc::new(apply::open(&path)?.0))).await
+    opening(move || Ok(Arc::new(apply::open(&path)?.0))).await
 }
 
 async fn uninstall(task: &Task, path: PathBuf) -> Result<UninstallReport, LaunchError> {
@@ -85,9 +85,13 @@ async fn uninstall(task: &Task, path: PathBuf) -> Result<UninstallReport, Launch
         Ok(apply::uninstall(dir, &meter)?)
     })
     .await?;
-    Ok(UninstallReport {
-        removed: done.removed,
-        left: done.left,
-        folder_removed: path.symlink_metadata().is_err(),
-    })
+    // On Windows the lock's file goes only when its handle is closed, so its folder is left over.
+    let hidden = path.join(PRIVATE);
+    let _ = std::fs::remove_dir(&hidden);
+    let gone = hidden.symlink_metadata().is_err();
+    let left: Vec<String> = done.left.into_iter().filter(|name| !(gone && name == PRIVATE)).collect();
+    if left.is_empty() {
+        let _ = std::fs::remove_dir(&path);
+    }
+    Ok(UninstallReport { removed: done.removed, left, folder_removed: path.symlink_metadata().is_err() })
 }

@@ -14,7 +14,7 @@ use crate::engine::ledger;
 use crate::engine::meter::blocking;
 use crate::engine::record::Record;
 use crate::engine::snapshot::Phase;
-use crate::engine::transfer;
+use crate::engine::transfer::Transfer;
 use crate::error::LaunchError;
 
 /// The manifest of the release in place, from `.samara/`: no server is asked.
@@ -53,7 +53,9 @@ pub(crate) async fn seed(
     })
     .await?;
     task.enter(Phase::Seeding, 0);
-    let (ended, traffic) = transfer::seed(context, task, job, linger).await;
+    let mut transfer = Transfer::start(context, task, job, Box::new(|_, _| {})).await?;
+    let ended = transfer.seed(linger).await;
+    let traffic = transfer.end().await;
     ledger::add(&dir, manifest.version.as_str(), &traffic.received, traffic.sent);
     ended.map(|_| traffic.sent)
 }

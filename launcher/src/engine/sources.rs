@@ -15,14 +15,21 @@ pub(crate) enum Place {
     /// Not on this disk, and not to be.
     #[default]
     Nowhere,
-    /// Being fetched, below `.samara/`.
-    Staged(String),
+    /// Being fetched, below `.samara/`; after the commit it lies in its place.
+    Staged {
+        /// Below the install folder.
+        path: String,
+        /// Where the commit puts it.
+        then: String,
+    },
     /// A file of the game, verified while it looked like this.
     Installed {
         /// Below the install folder.
         path: String,
         /// What it must look like still; otherwise it is withdrawn, never sent.
         stamp: FileStamp,
+        /// Where the commit puts it, when that is elsewhere.
+        then: Option<String>,
     },
 }
 
@@ -45,15 +52,22 @@ impl InstallFiles {
 
 impl FileSource for InstallFiles {
     fn open_read(&self, file: FileIndex) -> io::Result<File> {
-        match self.place(file) {
-            Place::Nowhere => Err(io::ErrorKind::NotFound.into()),
-            Place::Staged(path) | Place::Installed { path, .. } => self.dir.fs().open_std(path, Access::Read),
+        let (path, then) = match self.place(file) {
+            Place::Nowhere => return Err(io::ErrorKind::NotFound.into()),
+            Place::Staged { path, then } => (path, Some(then)),
+            Place::Installed { path, then, .. } => (path, then.as_ref()),
+        };
+        match (self.dir.fs().open_std(path, Access::Read), then) {
+            (Err(error), Some(then)) if error.kind() == io::ErrorKind::NotFound => {
+                self.dir.fs().open_std(then, Access::Read)
+            }
+            (opened, _) => opened,
         }
     }
 
     fn open_write(&self, file: FileIndex) -> io::Result<File> {
         match self.place(file) {
-            Place::Staged(path) => self.dir.fs().open_std(path, Access::Create),
+            Place::Staged { path, .. } => self.dir.fs().open_std(path, Access::Write),
             Place::Nowhere | Place::Installed { .. } => Err(io::ErrorKind::Unsupported.into()),
         }
     }
@@ -61,7 +75,7 @@ impl FileSource for InstallFiles {
     fn guard(&self, file: FileIndex) -> Option<FileStamp> {
         match self.place(file) {
             Place::Installed { stamp, .. } => Some(*stamp),
-            Place::Nowhere | Place::Staged(_) => None,
+            Place::Nowhere | Place::Staged { .. } => None,
         }
     }
 }

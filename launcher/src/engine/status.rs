@@ -1,8 +1,10 @@
 //! What is installed.
 
+use std::io;
 use std::path::Path;
+use std::sync::Arc;
 
-use manifests::folder::{InstallDir, Listed};
+use manifests::folder::{CapFs, DiskError, FolderError, InstallDir, Listed};
 
 use crate::engine::ledger;
 use crate::engine::record::Record;
@@ -11,7 +13,14 @@ use crate::error::LaunchError;
 
 /// Reads the records of the install in `path`.
 pub(crate) fn status(path: &Path) -> Result<StatusReport, LaunchError> {
-    let dir = InstallDir::open(path)?;
+    let at = path.display().to_string();
+    let fs = CapFs::open(path).map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => FolderError::Missing(at.clone()),
+        io::ErrorKind::NotADirectory => FolderError::NotAFolder(at.clone()),
+        _ => DiskError::at("open the folder", &at)(error).into(),
+    })?;
+    // Without the lock: reading is fine while another launcher works or seeds there.
+    let dir = InstallDir::over(path, Arc::new(fs), None)?;
     let record = Record::load(&dir)?;
     let state = dir.state();
     let bytes = state.files.values().map(|listed| match listed {

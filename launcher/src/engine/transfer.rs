@@ -19,7 +19,7 @@ use url::Url;
 use crate::engine::board::Task;
 use crate::engine::command::{Linger, Sources};
 use crate::engine::context::Context;
-use crate::engine::snapshot::SourceBytes;
+use crate::engine::snapshot::{Phase, SourceBytes};
 use crate::engine::sources::InstallFiles;
 use crate::error::LaunchError;
 
@@ -54,7 +54,7 @@ pub(crate) struct Job {
 }
 
 /// Told of every byte range of a file that came and was verified.
-pub(crate) type Verified<'a> = &'a mut (dyn FnMut(FileIndex, Range<u64>) + Send);
+pub(crate) type Verified = Box<dyn FnMut(FileIndex, Range<u64>) + Send>;
 
 /// Payload that went over the network.
 #[derive(Debug, Clone, Copy, Default)]
@@ -72,53 +72,104 @@ pub(crate) enum Ended {
     Stopped,
 }
 
-/// Fetches everything wanted, and serves what is there meanwhile. Traffic is told also of a transfer that fails.
-pub(crate) async fn fetch(
-    context: &Context,
-    task: &Task,
-    job: Job,
-    verified: Verified<'_>,
-) -> (Result<Ended, LaunchError>, Traffic) {
-    let until = Until::Complete(job.sources);
-    conduct(context, task, job, verified, until).await
+/// A torrent in the swarm.
+pub(crate) struct Transfer<'a> {
+    task: &'a Task,
+    handle: SwarmHandle,
+    watch: Watch<'a>,
+    sources: Sources,
+    patience: Duration,
 }
 
-/// Serves what is there for as long as `linger` says.
-pub(crate) async fn seed(
-    context: &Context,
-    task: &Task,
-    job: Job,
-    linger: Linger,
-) -> (Result<Ended, LaunchError>, Traffic) {
-    let until = match linger {
-        Linger::No => return (Ok(Ended::Complete), Traffic::default()),
-        Linger::For(time) => Until::Time(Instant::now() + time),
-        Linger::UntilPaused => Until::Paused,
-    };
-    conduct(context, task, job, &mut |_, _| {}, until).await
+impl<'a> Transfer<'a> {
+    /// Joins the swarm.
+    pub(crate) async fn start(
+        context: &Context,
+        task: &'a Task,
+        job: Job,
+        verified: Verified,
+    ) -> Result<Self, LaunchError> {
+        let (sources, torrent) = (job.sources, job.torrent.clone());
+        let (handle, web_seeds) = start(context, job).await?;
+        let watch = Watch::new(task, torrent, verified, web_seeds);
+        Ok(Self { task, handle, watch, sources, patience: context.options.patience })
+    }
+
+    /// Waits until everything wanted has come, and serves what is there meanwhile.
+    pub(crate) async fn complete(&mut self) -> Result<Ended, LaunchError> {
+        self.run(Until::Complete).await
+    }
+
+    /// Serves what is there for as long as `linger` says.
+    pub(crate) async fn seed(&mut self, linger: Linger) -> Result<Ended, LaunchError> {
+        let until = match linger {
+            Linger::No => return Ok(Ended::Complete),
+            Linger::For(time) => Until::Time(Instant::now() + time),
+            Linger::UntilPaused => Until::Paused,
+        };
+        self.run(until).await
+    }
+
+    /// Serves what is there while something else is done. What becomes unreadable by it is withdrawn in silence.
+    pub(crate) async fn during<T>(&mut self, work: impl Future<Output = T>) -> T {
+        let mut work = std::pin::pin!(work);
+        loop {
+            tokio::select! {
+                done = &mut work => return done,
+                Some(_) = self.handle.events.recv() => {}
+                // The swarm has ended by itself; the work goes on without it.
+                else => return work.await,
+            }
+        }
+    }
+
+    /// Leaves the swarm. Every write is done and every file closed then, and the figures are final.
+    pub(crate) async fn end(self) -> Traffic {
+        let control = self.handle.control();
+        self.handle.shutdown().await;
+        self.watch.report(&control.stats())
+    }
+
+    async fn run(&mut self, until: Until) -> Result<Ended, LaunchError> {
+        let gone = || LaunchError::internal("the swarm ended by itself");
+        let mut stats = self.handle.control().watch_stats();
+        let mut tick = tokio::time::interval(Duration::from_secs(1));
+        let mut last = (0, Instant::now());
+        loop {
+            tokio::select! {
+                () = self.task.stop.cancelled() => return Ok(Ended::Stopped),
+                event = self.handle.events.recv() => {
+                    let complete = self.watch.event(event.ok_or_else(gone)?)?;
+                    if matches!(until, Until::Complete) {
+                        if complete {
+                            return Ok(Ended::Complete);
+                        }
+                        self.watch.check_sources(self.sources)?;
+                    }
+                }
+                changed = stats.changed() => {
+                    changed.map_err(|_| gone())?;
+                    self.watch.report(&stats.borrow_and_update());
+                }
+                now = tick.tick() => {
+                    if matches!(until, Until::Time(end) if now >= end) {
+                        return Ok(Ended::Complete);
+                    }
+                    let got = stats.borrow().received.total();
+                    if got != last.0 {
+                        last = (got, now);
+                    }
+                    if matches!(until, Until::Complete) && now.duration_since(last.1) >= self.patience {
+                        return Err(starved(self.sources, self.patience));
+                    }
+                }
+            }
+        }
+    }
 }
 
-async fn conduct(
-    context: &Context,
-    task: &Task,
-    job: Job,
-    verified: Verified<'_>,
-    until: Until,
-) -> (Result<Ended, LaunchError>, Traffic) {
-    let torrent = job.torrent.clone();
-    let mut handle = match start(context, job).await {
-        Ok(handle) => handle,
-        Err(error) => return (Err(error), Traffic::default()),
-    };
-    let mut watch = Watch::new(task, torrent, verified);
-    let ended = run(context, task, &mut handle, &mut watch, until).await;
-    let control = handle.control();
-    // Returns when every write is done and every file closed; the figures are final then.
-    handle.shutdown().await;
-    (ended, watch.report(&control.stats()))
-}
-
-async fn start(context: &Context, job: Job) -> Result<SwarmHandle, LaunchError> {
+/// The swarm, and how many web seeds it has.
+async fn start(context: &Context, job: Job) -> Result<(SwarmHandle, usize), LaunchError> {
     let node = context.node().await?;
     let Job { torrent, files, have, wanted, leaves, hints, sources } = job;
     let announce = torrent.announce.clone();
@@ -146,7 +197,8 @@ async fn start(context: &Context, job: Job) -> Result<SwarmHandle, LaunchError> 
         web = add.web_seeds.len(),
         "joining"
     );
-    Ok(node.add(add).await?)
+    let web_seeds = add.web_seeds.len();
+    Ok((node.add(add).await?, web_seeds))
 }
 
 fn http_url(text: &str) -> Option<Url> {
@@ -175,7 +227,7 @@ async fn resolve(peers: &[String]) -> Vec<SocketAddr> {
 #[derive(Clone, Copy)]
 enum Until {
     /// All that is wanted has come.
-    Complete(Sources),
+    Complete,
     /// This moment.
     Time(Instant),
     /// Only when asked.
@@ -186,15 +238,18 @@ enum Until {
 struct Watch<'a> {
     task: &'a Task,
     torrent: Arc<Torrent>,
-    verified: Verified<'a>,
+    verified: Verified,
     before: (SourceBytes, u64),
+    /// Web seeds that are still used, and why the last one was dropped.
+    web_seeds: usize,
+    dropped: Option<String>,
 }
 
 impl<'a> Watch<'a> {
-    fn new(task: &'a Task, torrent: Arc<Torrent>, verified: Verified<'a>) -> Self {
+    fn new(task: &'a Task, torrent: Arc<Torrent>, verified: Verified, web_seeds: usize) -> Self {
         let mut before = Default::default();
         task.update(|view| before = (view.sources, view.uploaded_bytes));
-        Self { task, torrent, verified, before }
+        Self { task, torrent, verified, before, web_seeds, dropped: None }
     }
 
     fn report(&self, stats: &Stats) -> Traffic {
@@ -211,7 +266,9 @@ impl<'a> Watch<'a> {
             view.sources = self.before.0.plus(&received);
             view.uploaded_bytes = self.before.1 + sent;
             view.peers = stats.peers;
-            view.done_bytes = view.total_bytes.saturating_sub(missing);
+            if view.phase == Phase::Downloading {
+                view.done_bytes = view.total_bytes.saturating_sub(missing);
+            }
         });
         Traffic { received, sent }
     }
@@ -229,6 +286,16 @@ impl<'a> Watch<'a> {
         }
     }
 
+    /// Without peers there is nothing to wait for once every web seed was dropped.
+    fn check_sources(&self, sources: Sources) -> Result<(), LaunchError> {
+        match &self.dropped {
+            Some(reason) if self.web_seeds == 0 && !sources.peers => {
+                Err(LaunchError::NoSources { cause: format!("the web server is not usable: {reason}") })
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Passes on what a player may want to know. True when everything wanted has come.
     fn event(&mut self, event: Event) -> Result<bool, LaunchError> {
         match event {
@@ -237,6 +304,8 @@ impl<'a> Watch<'a> {
             Event::StorageFailed(fault) => return Err(LaunchError::StorageFault { cause: fault.0 }),
             Event::WebSeedDropped { reason, .. } => {
                 self.task.note(format!("a web server is not used any more: {reason}"));
+                self.web_seeds = self.web_seeds.saturating_sub(1);
+                self.dropped = Some(reason);
             }
             Event::PeerBanned(addr) => {
                 self.task.note(format!("{addr} sent data that is not the game's and is not asked again"));
@@ -251,47 +320,6 @@ impl<'a> Watch<'a> {
             other => tracing::trace!(event = ?other, "swarm"),
         }
         Ok(false)
-    }
-}
-
-async fn run(
-    context: &Context,
-    task: &Task,
-    handle: &mut SwarmHandle,
-    watch: &mut Watch<'_>,
-    until: Until,
-) -> Result<Ended, LaunchError> {
-    let gone = || LaunchError::internal("the swarm ended by itself");
-    let mut stats = handle.control().watch_stats();
-    let mut tick = tokio::time::interval(Duration::from_secs(1));
-    let mut last = (0, Instant::now());
-    loop {
-        tokio::select! {
-            () = task.stop.cancelled() => return Ok(Ended::Stopped),
-            event = handle.events.recv() => {
-                if watch.event(event.ok_or_else(gone)?)? && matches!(until, Until::Complete(_)) {
-                    return Ok(Ended::Complete);
-                }
-            }
-            changed = stats.changed() => {
-                changed.map_err(|_| gone())?;
-                watch.report(&stats.borrow_and_update());
-            }
-            now = tick.tick() => {
-                if matches!(until, Until::Time(end) if now >= end) {
-                    return Ok(Ended::Complete);
-                }
-                let got = stats.borrow().received.total();
-                if got != last.0 {
-                    last = (got, now);
-                }
-                if let Until::Complete(sources) = until
-                    && now.duration_since(last.1) >= context.options.patience
-                {
-                    return Err(starved(sources, context.options.patience));
-                }
-            }
-        }
     }
 }
 

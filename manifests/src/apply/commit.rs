@@ -1,6 +1,6 @@
 //! The commit: everything that can go wrong is found before it.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::finish::{Applied, finish};
 use super::journal::{self, Journal, Moving, Placing, Removing, Stage};
@@ -178,6 +178,9 @@ impl Applier {
         }
         let aside: HashSet<&SafePath> = self.plan.keep_aside.iter().chain(&self.plan.clear_folders).collect();
         let state = self.dir.state();
+        // Where case does not count, a file that is renamed answers to its new name already.
+        let spelled: HashMap<String, Guard> =
+            self.plan.relies_on.iter().map(|(path, guard)| (path.folded(), *guard)).collect();
         for (file, op) in self.target.manifest.files.iter().zip(&self.plan.ops) {
             if matches!(op, Op::Keep { .. } | Op::KeepLink)
                 || self.relied.contains_key(&file.path)
@@ -188,6 +191,7 @@ impl Applier {
             let at = file.path.as_str();
             match self.dir.fs().stat(at).map_err(DiskError::at("look at", at))? {
                 None => {}
+                Some(Meta::File { guard, .. }) if spelled.get(&file.path.folded()) == Some(&guard) => {}
                 Some(Meta::Link) if matches!(state.files.get(&file.path), Some(Listed::Link { .. })) => {}
                 Some(_) => return Err(ApplyError::Changed(file.path.clone())),
             }

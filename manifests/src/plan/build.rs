@@ -180,7 +180,11 @@ impl<'a> Builder<'a> {
         let before = folders_above(self.local.listed.keys());
         self.plan.remove_folders = before.difference(&needed).cloned().collect();
         self.plan.remove_folders.reverse();
-        let missing = |path: &&SafePath| !matches!(self.local.entries.get(*path), Some(Entry::Folder));
+        // Where case does not count, a folder that goes may be the one that was found under its new name.
+        let gone: HashSet<String> = self.plan.remove_folders.iter().map(SafePath::folded).collect();
+        let missing = |path: &&SafePath| {
+            !matches!(self.local.entries.get(*path), Some(Entry::Folder)) || gone.contains(&path.folded())
+        };
         self.plan.create_folders = needed.iter().filter(missing).cloned().collect();
     }
 

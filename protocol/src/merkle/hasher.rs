@@ -1,6 +1,6 @@
 //! Hashing of files that are read as a stream.
 
-use super::{file_root, leaf, piece_layer};
+use super::{file_root, leaf, leaves, piece_layer};
 use crate::units::{BLOCK_LEN, Root};
 
 /// Hashes one file, fed in order in parts of any size, into its leaves.
@@ -53,7 +53,8 @@ impl FileHasher {
             self.rest.clear();
         }
         let (blocks, rest) = bytes.as_chunks::<BLOCK>();
-        self.leaves.extend(blocks.iter().map(|block| leaf(block)));
+        let blocks: Vec<&[u8]> = blocks.iter().map(|block| block.as_slice()).collect();
+        self.leaves.extend(leaves(&blocks));
         self.rest.extend_from_slice(rest);
     }
 

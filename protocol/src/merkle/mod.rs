@@ -7,10 +7,14 @@
 //! The tree does not tell leaves from nodes (a 64-byte file can have the root of a two-block file): a root
 //! names a file only together with its length.
 
+#[cfg(target_arch = "x86_64")]
+mod wide;
+mod many;
 mod hasher;
 mod proof;
 
 pub use hasher::{FileHasher, FileHashes};
+pub use many::leaves;
 pub use proof::{
     HashRange, MAX_ANSWER_HASHES, MAX_REQUEST_HASHES, ProofError, Proven, Tree, prove, requests_for_layer,
 };

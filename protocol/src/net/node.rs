@@ -128,6 +128,7 @@ impl Node {
             store: add.store,
             trackers: add.trackers,
             web_seeds: add.web_seeds,
+            rates: add.rates,
             reading,
             events: events_sender,
             stats: stats_sender,

@@ -2,6 +2,7 @@
 //! instructions at run time.
 
 use super::files::{Files, fault};
+use crate::merkle;
 use crate::metainfo::Span;
 use crate::swarm::{IoFault, JobId};
 use crate::units::{BlockRef, FileIndex, PieceIndex, Root};
@@ -140,8 +141,7 @@ fn run(files: &Files, batch: Vec<Job>) -> Vec<Done> {
     for job in batch {
         match job {
             Job::Write { job, block, data, leaf } => {
-                let hash = leaf.then(|| Root(Sha256::digest(&data).into()));
-                writes.push(Write { block, data, job, result: Ok(hash) });
+                writes.push(Write { block, data, job, leaf, result: Ok(None) });
             }
             Job::HashBlock { job, block } => {
                 let result = files.read_block(block).map(|parts| {
@@ -156,6 +156,7 @@ fn run(files: &Files, batch: Vec<Job>) -> Vec<Done> {
             }
         }
     }
+    hash_leaves(&mut writes);
     write_all(files, &mut writes);
     done.extend(writes.into_iter().map(|write| Done::Block { job: write.job, result: write.result }));
     done
@@ -166,7 +167,17 @@ struct Write {
     block: BlockRef,
     data: Bytes,
     job: JobId,
+    leaf: bool,
     result: Result<Option<Root>, IoFault>,
+}
+
+fn hash_leaves(writes: &mut [Write]) {
+    let hashed = || writes.iter().enumerate().filter(|(_, write)| write.leaf);
+    let blocks: Vec<&[u8]> = hashed().map(|(_, write)| write.data.as_ref()).collect();
+    let at: Vec<usize> = hashed().map(|(i, _)| i).collect();
+    for (i, root) in at.into_iter().zip(merkle::leaves(&blocks)) {
+        writes[i].result = Ok(Some(root));
+    }
 }
 
 /// A part of a block that lies in one file.

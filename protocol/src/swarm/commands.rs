@@ -129,13 +129,13 @@ impl Swarm {
         let conns: Vec<ConnId> = self.conns.keys().copied().collect();
         for conn in conns {
             let blocks = self.conns.get_mut(&conn).map(|s| s.down.give_up(true)).unwrap_or_default();
-            self.release_all(now, &blocks);
+            self.release_all(&blocks);
             for block in blocks {
                 self.send(now, conn, Message::Cancel(block));
             }
             self.update_interest(now, conn);
         }
-        self.stop_web(now);
+        self.stop_web();
         self.choke_round(now);
     }
 
@@ -159,7 +159,7 @@ impl Swarm {
         for conn in conns {
             self.close(now, conn, CloseReason::Stopping);
         }
-        self.stop_web(now);
+        self.stop_web();
         self.announcer.stop(now);
         self.announce_due(now);
     }

@@ -163,18 +163,16 @@ impl Swarm {
         let cancelled = self.conns.get_mut(&conn).is_some_and(|s| s.down.cancel(block));
         if cancelled {
             self.send(now, conn, Message::Cancel(block));
-            self.release_all(now, &[block]);
+            self.release_all(&[block]);
         }
     }
 
     /// These requests ended without a block.
-    pub(super) fn release_all(&mut self, now: Time, blocks: &[BlockRef]) {
+    pub(super) fn release_all(&mut self, blocks: &[BlockRef]) {
         let Some(content) = &mut self.content else { return };
         for &block in blocks {
             content.picker.release(block);
         }
-        // Tokens were paid for bytes that will not come.
-        let _ = now;
     }
 
     /// A player has a piece that nobody but origin had: what we have not received of it comes from players now,
@@ -208,7 +206,7 @@ impl Swarm {
             session.down.progress_at = now;
             let strikes = session.down.strikes;
             let blocks = session.down.give_up(true);
-            self.release_all(now, &blocks);
+            self.release_all(&blocks);
             for block in blocks {
                 self.send(now, conn, Message::Cancel(block));
             }

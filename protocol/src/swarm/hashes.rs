@@ -7,6 +7,7 @@ use super::Swarm;
 use super::content::Active;
 use super::io::ConnId;
 use crate::merkle::{self, HashRange, MAX_REQUEST_HASHES, Tree};
+use crate::rates::TokenBucket;
 use crate::session::Phase;
 use crate::units::{FileIndex, PieceIndex, Root, Time};
 use crate::wire::Message;
@@ -15,11 +16,12 @@ use crate::wire::Message;
 const MAX_ASKED: usize = 4;
 /// How long an answer may take.
 const PATIENCE: Duration = Duration::from_secs(8);
+/// Nodes of new trees that are hashed a second for answers.
+const NODES_PER_SECOND: u64 = 400_000;
 /// Trees kept for answering.
 const MAX_TREES: usize = 8;
 
 /// What is known of hashes beyond the torrent itself.
-#[derive(Default)]
 pub(super) struct HashBook {
     /// Piece layers that came from peers, as far as they are complete; unknown nodes are `None`.
     layers: std::collections::BTreeMap<Root, Vec<Option<Root>>>,
@@ -28,7 +30,22 @@ pub(super) struct HashBook {
     /// Requests that somebody should be asked.
     pub(super) wanted: Vec<HashRange>,
     trees: Vec<(Root, Tree)>,
+    /// Nodes that may be hashed for answers: others must not keep us busy by asking for many files in turn.
+    budget: TokenBucket,
     layers_planned: bool,
+}
+
+impl Default for HashBook {
+    fn default() -> HashBook {
+        HashBook {
+            layers: std::collections::BTreeMap::new(),
+            leaves: std::collections::BTreeMap::new(),
+            wanted: Vec::new(),
+            trees: Vec::new(),
+            budget: TokenBucket::new(Some(NODES_PER_SECOND), Time::ZERO),
+            layers_planned: false,
+        }
+    }
 }
 
 impl Active {
@@ -99,7 +116,7 @@ impl Active {
     }
 
     /// The answer to a peer's request.
-    fn answer(&mut self, range: &HashRange) -> Option<Vec<Root>> {
+    fn answer(&mut self, now: Time, range: &HashRange) -> Option<Vec<Root>> {
         let kept = self.hashes.trees.iter().find(|(root, tree)| {
             *root == range.root && (range.base_layer == 0) == (tree.node(0, 0).is_some())
         });
@@ -107,6 +124,13 @@ impl Active {
             return tree.answer(range);
         }
         let (file, file_len) = self.file_of_root(range.root)?;
+        let nodes = match self.leaves.get(&file) {
+            Some(leaves) => leaves.len(),
+            None => self.torrent.piece_layers.get(&range.root)?.len(),
+        };
+        if !self.hashes.budget.take(now, nodes as u64) {
+            return None;
+        }
         let tree = match self.leaves.get(&file) {
             Some(leaves) => Tree::new(leaves.to_vec(), 0, file_len),
             None => {
@@ -156,7 +180,7 @@ impl Active {
 
 impl Swarm {
     pub(super) fn on_hash_request(&mut self, now: Time, conn: ConnId, range: HashRange) {
-        let answer = self.content.as_mut().and_then(|content| content.answer(&range));
+        let answer = self.content.as_mut().and_then(|content| content.answer(now, &range));
         let message = answer.map_or(Message::HashReject(range), |hashes| Message::Hashes { range, hashes });
         self.send(now, conn, message);
     }
@@ -187,7 +211,7 @@ impl Swarm {
         self.ask_hashes(now);
     }
 
-    pub(super) fn on_hash_reject(&mut self, now: Time, conn: ConnId, range: HashRange) {
+    pub(super) fn on_hash_reject(&mut self, conn: ConnId, range: HashRange) {
         if self.was_asked(conn, range) {
             if let Some(session) = self.conns.get_mut(&conn) {
                 session.hash_refusals += 1;
@@ -196,7 +220,6 @@ impl Swarm {
                 content.hashes.wanted.push(range);
             }
         }
-        let _ = now;
     }
 
     fn was_asked(&mut self, conn: ConnId, range: HashRange) -> bool {

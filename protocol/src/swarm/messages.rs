@@ -14,7 +14,7 @@ impl Swarm {
         session.heard_at = now;
         match message {
             Message::KeepAlive | Message::Port(_) | Message::Unknown { .. } => {}
-            Message::Choke => self.on_choke(now, conn),
+            Message::Choke => self.on_choke(conn),
             Message::Unchoke => self.on_unchoke(now, conn),
             Message::Interested => self.on_interested(now, conn),
             Message::NotInterested => self.on_not_interested(now, conn),
@@ -31,17 +31,17 @@ impl Swarm {
             Message::Extended { id, payload } => self.on_extended(now, conn, id, &payload),
             Message::HashRequest(range) => self.on_hash_request(now, conn, range),
             Message::Hashes { range, hashes } => self.on_hashes(now, conn, range, &hashes),
-            Message::HashReject(range) => self.on_hash_reject(now, conn, range),
+            Message::HashReject(range) => self.on_hash_reject(conn, range),
         }
     }
 
-    fn on_choke(&mut self, now: Time, conn: ConnId) {
+    fn on_choke(&mut self, conn: ConnId) {
         let Some(session) = self.conns.get_mut(&conn) else { return };
         session.peer_choking = true;
         // With BEP 6 each request is answered by itself; without it they are all void.
         if !session.fast {
             let void = session.down.give_up(true);
-            self.release_all(now, &void);
+            self.release_all(&void);
         }
     }
 
@@ -191,7 +191,7 @@ impl Swarm {
             return self.violation(now, conn, "reject without the fast extension");
         }
         if session.down.rejected(block) {
-            self.release_all(now, &[block]);
+            self.release_all(&[block]);
         }
         // Asked again at the next tick at the earliest: a peer that rejects all must not make us spin.
     }

@@ -5,6 +5,7 @@
 //! and blocks that come in), `verify` (what became of them), `upload` (serving and choking), `hashes` (BEP 52 hash
 //! requests), `extensions` (BEP 9, 10, 11, 54), `web` (BEP 19), `announce` (trackers), `commands`.
 
+mod config;
 mod io;
 mod candidates;
 mod content;

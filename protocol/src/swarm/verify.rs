@@ -97,7 +97,7 @@ impl Swarm {
     pub(super) fn punish(&mut self, now: Time, source: SourceId, why: &str) {
         match sender_of(source) {
             Sender::Peer(conn) => self.ban(now, conn),
-            Sender::Web(seed) => self.drop_web_seed(now, seed, why),
+            Sender::Web(seed) => self.drop_web_seed(seed, why),
         }
     }
 
@@ -220,7 +220,7 @@ impl Swarm {
         if completed {
             self.announcer.completed(now);
         }
-        self.stop_web(now);
+        self.stop_web();
     }
 }
 

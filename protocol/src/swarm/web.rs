@@ -221,13 +221,13 @@ impl Swarm {
         self.feed(now, &mut fetch, data);
         let useless = fetch.blocks.iter().all(|block| self.is_there(*block));
         if useless && fetch.left > 0 && !fetch.blocks.is_empty() {
-            self.release(now, fetch.blocks);
+            self.release(fetch.blocks);
             self.out.push_back(Output::CancelFetch { fetch: job });
             return;
         }
         let dropped = self.web.seeds.get(fetch.seed.0 as usize).is_none_or(|s| s.dropped);
         if dropped {
-            self.release(now, fetch.blocks);
+            self.release(fetch.blocks);
             self.out.push_back(Output::CancelFetch { fetch: job });
             return;
         }
@@ -268,7 +268,7 @@ impl Swarm {
         }
         let seed = fetch.seed.0 as usize;
         if fetch.parts.is_empty() {
-            self.release(now, fetch.blocks);
+            self.release(fetch.blocks);
         } else {
             self.next_part(now, fetch);
         }
@@ -278,7 +278,7 @@ impl Swarm {
     pub(super) fn on_web_failed(&mut self, now: Time, job: JobId, fault: WebFault) {
         let Some(fetch) = self.web.fetches.remove(&job) else { return };
         let first = fetch.blocks.front().copied();
-        self.release(now, fetch.blocks);
+        self.release(fetch.blocks);
         let lacking =
             first.and_then(|block| self.content.as_ref()?.torrent.layout.file_of_piece(block.piece));
         let Some(seed) = self.web.seeds.get_mut(fetch.seed.0 as usize) else { return };
@@ -289,12 +289,12 @@ impl Swarm {
             }
             WebFault::RetryAfter(wait) => seed.retry_at = now + wait.min(Duration::from_secs(600)),
             WebFault::Missing(_) => seed.lacks.extend(lacking),
-            WebFault::Protocol(why) => self.drop_web_seed(now, fetch.seed, &why),
+            WebFault::Protocol(why) => self.drop_web_seed(fetch.seed, &why),
         }
     }
 
     /// The web seed lied: it is not used any more.
-    pub(super) fn drop_web_seed(&mut self, now: Time, id: WebSeedId, why: &str) {
+    pub(super) fn drop_web_seed(&mut self, id: WebSeedId, why: &str) {
         let Some(seed) = self.web.seeds.get_mut(id.0 as usize) else { return };
         if std::mem::replace(&mut seed.dropped, true) {
             return;
@@ -302,27 +302,27 @@ impl Swarm {
         self.event(Event::WebSeedDropped { seed: id, reason: why.to_owned() });
         let jobs: Vec<JobId> =
             self.web.fetches.iter().filter(|(_, f)| f.seed == id).map(|(&job, _)| job).collect();
-        self.cancel_fetches(now, &jobs);
+        self.cancel_fetches(&jobs);
     }
 
     /// Ends all fetches.
-    pub(super) fn stop_web(&mut self, now: Time) {
+    pub(super) fn stop_web(&mut self) {
         let jobs: Vec<JobId> = self.web.fetches.keys().copied().collect();
-        self.cancel_fetches(now, &jobs);
+        self.cancel_fetches(&jobs);
     }
 
-    fn cancel_fetches(&mut self, now: Time, jobs: &[JobId]) {
+    fn cancel_fetches(&mut self, jobs: &[JobId]) {
         for &job in jobs {
             if let Some(fetch) = self.web.fetches.remove(&job) {
-                self.release(now, fetch.blocks);
+                self.release(fetch.blocks);
                 self.out.push_back(Output::CancelFetch { fetch: job });
             }
         }
     }
 
-    fn release(&mut self, now: Time, blocks: VecDeque<BlockRef>) {
+    fn release(&mut self, blocks: VecDeque<BlockRef>) {
         let blocks: Vec<BlockRef> = blocks.into();
-        self.release_all(now, &blocks);
+        self.release_all(&blocks);
     }
 }
 

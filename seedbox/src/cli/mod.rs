@@ -115,7 +115,11 @@ fn run_serve(args: &ServeArgs, output: Output) -> Result<()> {
         let text = format!("Serving {} releases: http on {}, {peers}.", listening.releases, listening.http);
         output.say("listening", &listening, &text);
         told_to_stop().await;
-        let stats = running.shutdown().await;
+        // Open downloads are given time to finish; who asks twice does not want to wait.
+        let stats = tokio::select! {
+            stats = running.shutdown() => stats,
+            () = told_to_stop() => return Err(Error::Interrupted),
+        };
         let stopped = Stopped { web_bytes: stats.web_bytes, peer_bytes: stats.peer_bytes };
         output.say("stopped", &stopped, "Stopped.");
         Ok(())

@@ -123,6 +123,7 @@ impl<'a> Job<'a> {
     ) -> Result<Job<'a>> {
         let blobs = Blobs::new(dir);
         let known_lens = blobs.lens()?;
+        check_space(scan, &known_lens, dir)?;
         let mut runs = Vec::new();
         let mut files = Vec::with_capacity(scan.files.len());
         for (file, found) in scan.files.iter().enumerate() {
@@ -242,7 +243,12 @@ impl<'a> Job<'a> {
     }
 
     fn finish(self) -> Result<(Vec<Hashed>, Cost)> {
+        let placed = self.placed.into_inner().unwrap_or_else(PoisonError::into_inner);
         if let Some(error) = self.failed.into_inner().unwrap_or_else(PoisonError::into_inner) {
+            if matches!(error, Error::DiskFull(_)) {
+                // Nothing refers to these yet, and a full disk would keep `serve` from signing its timestamp.
+                placed.iter().for_each(|id| self.blobs.remove(id));
+            }
             return Err(error);
         }
         let mut hashed = Vec::with_capacity(self.files.len());
@@ -251,7 +257,6 @@ impl<'a> Job<'a> {
             hashed.push(state.done.ok_or_else(|| Error::BuildChanged(found.path.to_native()))?);
         }
         self.blobs.sync()?;
-        let placed = self.placed.into_inner().unwrap_or_else(PoisonError::into_inner);
         let cost = Cost { new_blobs: placed.len() as u64, new_bytes: placed.iter().map(|id| id.len).sum() };
         Ok((hashed, cost))
     }
@@ -286,6 +291,17 @@ fn place_at<T: Copy>(all: &mut Vec<T>, at: usize, part: &[T], blank: T) {
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     // A thread that panics takes the scope, and with it the publish, down: nobody reads half a state.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Refuses at once what cannot fit: files of lengths that no blob has are new for certain, one of each length at least.
+fn check_space(scan: &Scan, known_lens: &HashSet<u64>, dir: &DataDir) -> Result<()> {
+    let lens: HashSet<u64> = scan.files.iter().map(|file| file.len).collect();
+    let new_bytes: u64 = lens.difference(known_lens).sum();
+    let place = dir.blobs();
+    if new_bytes > fs4::available_space(&place).at(&place)? {
+        return Err(Error::DiskFull(place));
+    }
+    Ok(())
 }
 
 /// Reads, hashes and copies one run. The file must be what the scan saw, before and after.

@@ -140,19 +140,28 @@ fn publish_in(dir: &DataDir, options: &PublishOptions, progress: &dyn Progress) 
     progress.begins(scan.files.len() as u64, scan.total_len());
     let (hashed, cost) = hash::ingest(&scan, piece_len, dir, &|bytes| progress.read(bytes))?;
     let executable = executable::decide(&scan, &hashed, &options.exec);
+    let build = Build { scan, hashed, executable, piece_len };
 
     progress.step("torrents");
-    let name = torrents::torrent_name(options.game.as_str(), options.version.as_str(), &scan);
-    let torrents = torrents::build(&name, &scan, &hashed, &executable, piece_len, dir, &settings)?;
+    let name = torrents::torrent_name(options.game.as_str(), options.version.as_str(), &build.scan);
+    let torrents = torrents::build(&name, &build, dir, &settings)?;
     torrents.write(dir)?;
 
     progress.step("signing");
-    let manifest = manifest(options, sequence, &scan, &hashed, &executable, piece_len, &torrents)?;
     let now = platform::now();
+    let manifest = manifest(options, sequence, &build, &torrents)?;
     repository.add_game(&mut keys, &options.game, InitOptions::default().releases, now)?;
     repository.add_release(&mut keys, &manifest, now)?;
     repository.set_channel(&channel(options, sequence, &settings), now)?;
-    report(options, &scan, &executable, cost, piece_len, &torrents, dir, sequence, started)
+    Ok(report(&manifest, options, &build, cost, dir, started.elapsed()))
+}
+
+/// A build that is hashed and stored. `hashed` and `executable` are in the order of the scan.
+struct Build {
+    scan: Scan,
+    hashed: Vec<Hashed>,
+    executable: Vec<bool>,
+    piece_len: u32,
 }
 
 /// The release's place in the order of releases. A publish that was cut short between signing the release and moving
@@ -193,18 +202,14 @@ fn piece_len(asked: Option<u32>, scan: &Scan) -> Result<u32> {
 fn manifest(
     options: &PublishOptions,
     sequence: u64,
-    scan: &Scan,
-    hashed: &[Hashed],
-    executable: &[bool],
-    piece_len: u32,
+    build: &Build,
     torrents: &Torrents,
 ) -> Result<ReleaseManifest> {
     let (v1, v2, twin) = torrents.hashes()?;
-    let files = scan.files.iter().zip(hashed).zip(executable).map(|((found, hashed), &executable)| {
-        match &found.link {
-            Some(target) => ManifestFile::symlink(found.path.clone(), target.clone()),
-            None => ManifestFile::file(found.path.clone(), hashed.id, executable),
-        }
+    let files = build.scan.files.iter().zip(&build.hashed).zip(&build.executable);
+    let files = files.map(|((found, hashed), &executable)| match &found.link {
+        Some(target) => ManifestFile::symlink(found.path.clone(), target.clone()),
+        None => ManifestFile::file(found.path.clone(), hashed.id, executable),
     });
     Ok(ReleaseManifest {
         game: options.game.clone(),
@@ -212,7 +217,7 @@ fn manifest(
         sequence,
         allowed_channels: BTreeSet::from([options.channel.clone()]),
         files: files.collect(),
-        piece_len,
+        piece_len: build.piece_len,
         info_hash_v1: v1.0,
         info_hash_v2: v2.0,
         info_hash_v1_only: Some(twin.0),
@@ -229,38 +234,34 @@ fn channel(options: &PublishOptions, sequence: u64, settings: &Settings) -> Chan
     doc
 }
 
-#[allow(clippy::too_many_arguments, reason = "the report names everything that was done")]
 fn report(
+    manifest: &ReleaseManifest,
     options: &PublishOptions,
-    scan: &Scan,
-    executable: &[bool],
+    build: &Build,
     cost: Cost,
-    piece_len: u32,
-    torrents: &Torrents,
     dir: &DataDir,
-    sequence: u64,
-    started: std::time::Instant,
-) -> Result<Published> {
-    let (v1, v2, twin) = torrents.hashes()?;
-    Ok(Published {
-        game: options.game.to_string(),
-        release: options.version.to_string(),
+    took: std::time::Duration,
+) -> Published {
+    let (torrent, torrent_v1_only) = torrent_paths(dir, manifest);
+    Published {
+        game: manifest.game.to_string(),
+        release: manifest.version.to_string(),
         channel: options.channel.to_string(),
-        sequence,
-        files: scan.files.len() as u64,
-        executables: executable.iter().filter(|&&yes| yes).count() as u64,
-        empty_folders: scan.empty_folders as u64,
-        bytes: scan.total_len(),
+        sequence: manifest.sequence,
+        files: manifest.files.len() as u64,
+        executables: manifest.files.iter().filter(|file| file.executable).count() as u64,
+        empty_folders: build.scan.empty_folders as u64,
+        bytes: manifest.total_bytes(),
         new_blobs: cost.new_blobs,
         new_bytes: cost.new_bytes,
-        piece_len,
-        info_hash_v1: v1.to_string(),
-        info_hash_v2: v2.to_string(),
-        info_hash_v1_only: twin.to_string(),
-        torrent: torrents::hybrid_path(dir, v2),
-        torrent_v1_only: torrents::twin_path(dir, twin),
-        seconds: started.elapsed().as_secs_f64(),
-    })
+        piece_len: manifest.piece_len,
+        info_hash_v1: hex::encode(manifest.info_hash_v1),
+        info_hash_v2: hex::encode(manifest.info_hash_v2),
+        info_hash_v1_only: manifest.info_hash_v1_only.map(hex::encode).unwrap_or_default(),
+        torrent,
+        torrent_v1_only: torrent_v1_only.unwrap_or_default(),
+        seconds: took.as_secs_f64(),
+    }
 }
 
 /// Where a hybrid's and a twin's torrent files lie in a data folder.

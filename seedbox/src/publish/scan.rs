@@ -94,7 +94,9 @@ fn safe_path(build: &Path, path: &Path) -> Result<SafePath> {
 
 fn look_at(entry: &DirEntry, path: SafePath) -> Result<Found> {
     let source = entry.path().to_owned();
-    let meta = entry.metadata().map_err(|error| unreadable(entry.path(), error))?;
+    // Not the entry's own: what Windows keeps in a folder about its files may be out of date.
+    let meta = std::fs::symlink_metadata(&source)
+        .map_err(|error| Error::BuildUnreadable { path: path.to_native(), source: error })?;
     let kind = entry.file_type();
     if kind.is_symlink() {
         let link = Some(read_link(&path, &source)?);

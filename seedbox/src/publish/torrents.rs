@@ -1,6 +1,7 @@
 //! The two torrents of a release: the hybrid that launchers use, and a v1-only twin of the same files for clients
 //! that refuse or mis-hash hybrids.
 
+use super::Build;
 use super::hash::Hashed;
 use super::scan::Scan;
 use crate::error::{DiskContext as _, Error, Result};
@@ -29,16 +30,9 @@ pub(crate) fn torrent_name(game: &str, version: &str, scan: &Scan) -> String {
     if ambiguous { format!("{name}-build") } else { name }
 }
 
-/// Makes both torrents. `executable` is in the order of the scan, as `hashed` is.
-pub(crate) fn build(
-    name: &str,
-    scan: &Scan,
-    hashed: &[Hashed],
-    executable: &[bool],
-    piece_len: u32,
-    dir: &DataDir,
-    settings: &Settings,
-) -> Result<Torrents> {
+/// Makes both torrents.
+pub(crate) fn build(name: &str, build: &Build, dir: &DataDir, settings: &Settings) -> Result<Torrents> {
+    let Build { scan, hashed, executable, piece_len } = build;
     // Links have no content: the manifest alone holds them. (BEP 47 has a form for them that few clients read.)
     let listed = scan.files.iter().zip(hashed).zip(executable).filter(|((found, _), _)| found.link.is_none());
     let (mut files, mut contents) = (Vec::new(), Vec::new());
@@ -53,10 +47,10 @@ pub(crate) fn build(
         contents.push(content);
     }
     let hybrid_pieces = |_: &Layout| Ok(hybrid_pieces(&contents));
-    let hybrid = finish(name, Mode::Hybrid, piece_len, files.clone(), settings, hybrid_pieces)?;
+    let hybrid = finish(name, Mode::Hybrid, *piece_len, files.clone(), settings, hybrid_pieces)?;
     let blobs = Blobs::new(dir);
     let twin_pieces = |layout: &Layout| twin_pieces(layout, &contents, &blobs);
-    let twin = finish(name, Mode::V1, piece_len, files, settings, twin_pieces)?;
+    let twin = finish(name, Mode::V1, *piece_len, files, settings, twin_pieces)?;
     Ok(Torrents { hybrid, twin })
 }
 

@@ -3,11 +3,13 @@
 use super::App;
 use super::metrics::Route;
 use super::range::{Wanted, wanted};
+use crate::platform;
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use futures_util::stream;
 use protocol::units::FileIndex;
+use std::fs::File;
 use std::io;
 use std::ops::Range;
 use std::sync::Arc;
@@ -23,6 +25,8 @@ pub(crate) const NEVER: HeaderValue = HeaderValue::from_static("no-store");
 pub(crate) enum Source {
     /// A blob, from the shelf, within the upload limit.
     Blob { number: FileIndex, len: u64 },
+    /// A public file too large to be held.
+    File { file: Arc<File>, len: u64 },
     /// Something small that is in memory.
     Memory(Bytes),
 }
@@ -45,7 +49,7 @@ pub(crate) fn answer(
     described: Described,
 ) -> Response {
     let len = match &source {
-        Source::Blob { len, .. } => *len,
+        Source::Blob { len, .. } | Source::File { len, .. } => *len,
         Source::Memory(bytes) => bytes.len() as u64,
     };
     // Ranges are defined for GET only (RFC 9110 §14.2).
@@ -96,34 +100,52 @@ fn body(app: &Arc<App>, route: Route, source: Source, range: Range<u64>) -> Body
             app.metrics.sent(route, part.len() as u64);
             Body::from(part)
         }
-        Source::Blob { .. } if range.is_empty() => Body::empty(),
-        Source::Blob { number, .. } => {
-            let app = Arc::clone(app);
-            Body::from_stream(stream::try_unfold((app, range), move |(app, left)| async move {
+        source => {
+            let state = (Arc::clone(app), Arc::new(source), range);
+            Body::from_stream(stream::try_unfold(state, move |(app, source, left)| async move {
                 if left.is_empty() {
                     return Ok::<_, io::Error>(None);
                 }
-                let bytes = next_part(&app, number, left.clone()).await?;
+                let bytes = next_part(&app, &source, left.clone()).await?;
                 app.metrics.sent(route, bytes.len() as u64);
                 let rest = left.start + bytes.len() as u64..left.end;
-                Ok(Some((bytes, (app, rest))))
+                Ok(Some((bytes, (app, source, rest))))
             }))
         }
     }
 }
 
-/// The next part of a blob, when the upload limit lets it go.
-async fn next_part(app: &Arc<App>, number: FileIndex, left: Range<u64>) -> io::Result<Bytes> {
+/// The next part, when the upload limit lets it go.
+async fn next_part(app: &Arc<App>, source: &Arc<Source>, left: Range<u64>) -> io::Result<Bytes> {
     let quantum = app.upload.quantum() as u64;
     let part = left.start..left.end.min(left.start.saturating_add(quantum));
     app.upload.acquire(usize::try_from(part.end - part.start).unwrap_or(usize::MAX)).await;
-    if let Some(bytes) = app.shelf.slice(number, part.clone()) {
+    if let Source::Blob { number, .. } = **source
+        && let Some(bytes) = app.shelf.slice(number, part.clone())
+    {
         return Ok(bytes);
     }
-    let shelf = Arc::clone(&app.shelf);
-    let loaded = tokio::task::spawn_blocking(move || shelf.load(number, part)).await;
-    let bytes = loaded.map_err(io::Error::other)??;
+    let (app, source) = (Arc::clone(app), Arc::clone(source));
+    let loaded = tokio::task::spawn_blocking(move || load(&app, &source, part)).await;
+    let bytes = loaded.map_err(io::Error::other)?.inspect_err(|error| {
+        // The answer ends short, which the client notices; only we can tell why.
+        tracing::warn!(%error, "a file of the store cannot be read; verify the data folder's disk");
+    })?;
     if bytes.is_empty() { Err(io::ErrorKind::UnexpectedEof.into()) } else { Ok(bytes) }
+}
+
+/// Blocks.
+fn load(app: &App, source: &Source, part: Range<u64>) -> io::Result<Bytes> {
+    match source {
+        Source::Blob { number, .. } => app.shelf.load(*number, part),
+        Source::File { file, .. } => {
+            let len = usize::try_from(part.end - part.start).map_err(io::Error::other)?;
+            let mut bytes = vec![0; len];
+            platform::read_exact_at(file, &mut bytes, part.start)?;
+            Ok(bytes.into())
+        }
+        Source::Memory(_) => Ok(Bytes::new()),
+    }
 }
 
 /// An answer without a representation.

@@ -66,18 +66,20 @@ fn decoded(request: &Parts) -> Option<String> {
 
 async fn statics(State(app): State<Arc<App>>, request: Parts) -> Response {
     let Some(path) = decoded(&request) else { return missing() };
-    let route = Route::of(request.uri.path());
-    static_file(&app, route, &request, path).await
-}
-
-async fn static_file(app: &Arc<App>, route: Route, request: &Parts, path: String) -> Response {
-    let reader = Arc::clone(app);
+    let reader = Arc::clone(&app);
     let caching = caching(&path);
     let content_type = content_type(&path);
     match tokio::task::spawn_blocking(move || reader.statics.read(&path)).await {
         Ok(Ok(held)) => {
             let described = Described { etag: held.etag, caching, content_type };
-            answer(app, route, &request.method, &request.headers, Source::Memory(held.bytes), described)
+            answer(
+                &app,
+                Route::Static,
+                &request.method,
+                &request.headers,
+                Source::Memory(held.bytes),
+                described,
+            )
         }
         Ok(Err(error)) if error.kind() == std::io::ErrorKind::NotFound => missing(),
         Ok(Err(error)) => {
@@ -95,7 +97,7 @@ fn caching(path: &str) -> HeaderValue {
         || name.split('.').next().is_some_and(|n| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit()));
     let fixed = match path.split('/').next().unwrap_or_default() {
         "metadata" => versioned(),
-        "targets" | "blobs" => true,
+        "targets" => true,
         _ => false, // a torrent's trackers may be published anew under the same info-hash
     };
     if fixed { IMMUTABLE } else { SHORT }
@@ -113,11 +115,26 @@ fn content_type(path: &str) -> &'static str {
 async fn blobs(State(app): State<Arc<App>>, request: Parts) -> Response {
     let Some(path) = decoded(&request) else { return missing() };
     let name = path.strip_prefix("blobs/").unwrap_or_default();
-    match name.parse::<FileIdentity>() {
+    let (id, is_leaves) = match name.strip_suffix(".leaves") {
+        Some(id) => (id, true),
+        None => (name, false),
+    };
+    match id.parse::<FileIdentity>() {
+        Ok(id) if is_leaves => leaves(&app, &request, id).await,
         Ok(id) => blob(&app, Route::Blobs, &request, id).await,
-        Err(_) if name.ends_with(".leaves") => static_file(&app, Route::Blobs, &request, path).await,
         Err(_) => missing(),
     }
+}
+
+/// The leaf hashes of a blob: 2 MB for each GB of it.
+async fn leaves(app: &Arc<App>, request: &Parts, id: FileIdentity) -> Response {
+    let reader = Arc::clone(app);
+    let opened = tokio::task::spawn_blocking(move || reader.shelf.blobs().open_leaves(&id)).await;
+    let Ok(Ok((file, len))) = opened else { return missing() };
+    let etag = format!("\"{id}.leaves\"");
+    let described = Described { etag, caching: IMMUTABLE, content_type: "application/octet-stream" };
+    let source = Source::File { file: Arc::new(file), len };
+    answer(app, Route::Blobs, &request.method, &request.headers, source, described)
 }
 
 /// Web seed by path (BEP 19): `/files/<torrent's name>/<path>`.
@@ -178,7 +195,6 @@ mod tests {
             ("metadata/12.freeciv.releases.json", IMMUTABLE),
             ("targets/games/x/releases/abc.1.0.manifest", IMMUTABLE),
             ("torrents/abc.torrent", SHORT),
-            ("blobs/abc-1.leaves", IMMUTABLE),
             ("repository.json", SHORT),
         ];
         for (path, expected) in table {

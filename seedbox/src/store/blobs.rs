@@ -7,7 +7,7 @@ use crate::platform;
 use bytes::Bytes;
 use manifests::release::FileIdentity;
 use protocol::disk::{FileSource, MmapStore, ReadBufs, Store};
-use protocol::units::FileIndex;
+use protocol::units::{BLOCK_LEN, FileIndex};
 use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::io::{self, IoSlice};
@@ -49,7 +49,16 @@ impl Blobs {
     /// Whether its leaf hashes are there.
     #[must_use]
     pub fn holds_leaves(&self, id: &FileIdentity) -> bool {
-        has_len(&self.leaves_path(id), id.len.div_ceil(16 * 1024) * 32)
+        has_len(&self.leaves_path(id), leaves_len(id))
+    }
+
+    /// Its leaf hashes, and how many bytes they are.
+    pub(crate) fn open_leaves(&self, id: &FileIdentity) -> io::Result<(File, u64)> {
+        let file = open_read(&self.leaves_path(id))?;
+        if file.metadata()?.len() != leaves_len(id) {
+            return Err(io::ErrorKind::InvalidData.into());
+        }
+        Ok((file, leaves_len(id)))
     }
 
     /// The lengths of all blobs: a file of another length is new for certain.
@@ -68,10 +77,21 @@ impl Blobs {
         temp.place(&self.path(id))
     }
 
+    /// Removes a blob that nothing refers to. What cannot be removed is merely in the way.
+    pub(crate) fn remove(&self, id: &FileIdentity) {
+        let _ = std::fs::remove_file(self.path(id));
+        let _ = std::fs::remove_file(self.leaves_path(id));
+    }
+
     /// Makes all names given so far durable.
     pub(crate) fn sync(&self) -> Result<()> {
         platform::sync_dir(&self.dir).at(&self.dir)
     }
+}
+
+/// 32 bytes for each 16 KiB.
+fn leaves_len(id: &FileIdentity) -> u64 {
+    id.len.div_ceil(u64::from(BLOCK_LEN)) * 32
 }
 
 fn has_len(path: &Path, len: u64) -> bool {

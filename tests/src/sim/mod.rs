@@ -7,9 +7,12 @@
 mod checks;
 mod content;
 mod network;
+mod report;
+mod services;
 mod scenario;
 mod trace;
 mod world;
 
+pub use report::{NodeReport, Report};
 pub use scenario::{Faults, Group, Scenario};
-pub use world::{NodeReport, Report, run};
+pub use world::run;

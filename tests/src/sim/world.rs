@@ -2,7 +2,7 @@
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap, HashMap};
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use anyhow::{bail, ensure};
@@ -10,11 +10,10 @@ use bytes::Bytes;
 use protocol::blockset::BlockSet;
 use protocol::merkle;
 use protocol::swarm::{
-    AddrClass, ConnId, Content, Event, Input, JobId, Ledger, Output, Rates, Role, Start, Stats, Swarm,
-    SwarmConfig, SwarmLimits, TrackerId, WebFault,
+    ConnId, Content, Event, Input, JobId, Output, Rates, Role, Start, Stats, Swarm, SwarmConfig, SwarmLimits,
 };
-use protocol::tracker::{AnnounceRequest, Registration, Table, TableLimits, TrackerFault};
-use protocol::units::{BlockRef, FileIndex, PeerId, Root, Time};
+use protocol::tracker::{Registration, Table, TableLimits};
+use protocol::units::{BlockRef, FileIndex, PeerId, Time};
 use protocol::wire::Message;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
@@ -23,14 +22,14 @@ use sha1::{Digest as _, Sha1};
 use super::checks::{Progress, Requests};
 use super::content::SimContent;
 use super::network::{Flow, Frame, Line, Payload, size_of};
+use super::report::Report;
 use super::scenario::{Group, Scenario};
 use super::trace::Trace;
 
-const DISK: Duration = Duration::from_micros(300);
+pub(super) const DISK: Duration = Duration::from_micros(300);
 const FAULT_EVERY: Duration = Duration::from_secs(1);
-const WEB_CHUNK: usize = 64 * 1024;
 
-enum Happening {
+pub(super) enum Happening {
     Join(usize),
     Leave(usize),
     Timer(usize),
@@ -43,7 +42,7 @@ enum Happening {
     Faults,
 }
 
-struct Entry {
+pub(super) struct Entry {
     at: Time,
     order: u64,
     what: Happening,
@@ -67,91 +66,43 @@ impl Ord for Entry {
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Conduct {
+pub(super) enum Conduct {
     Honest,
     Lies,
     Stalls,
 }
 
-struct Node {
-    swarm: Option<Swarm>,
-    config: Option<SwarmConfig>,
-    group: Group,
-    conduct: Conduct,
-    natted: bool,
-    addr: SocketAddr,
-    line: Line,
+pub(super) struct Node {
+    pub(super) swarm: Option<Swarm>,
+    pub(super) config: Option<SwarmConfig>,
+    pub(super) group: Group,
+    pub(super) conduct: Conduct,
+    pub(super) natted: bool,
+    pub(super) addr: SocketAddr,
+    pub(super) line: Line,
     /// Blocks on its disk; complete nodes need none.
-    disk: BTreeMap<u32, Bytes>,
-    links: BTreeMap<ConnId, (usize, ConnId)>,
-    timer_at: Time,
-    progress: Progress,
-    bans: Vec<SocketAddr>,
-    stats: Stats,
+    pub(super) disk: BTreeMap<u32, Bytes>,
+    pub(super) links: BTreeMap<ConnId, (usize, ConnId)>,
+    pub(super) timer_at: Time,
+    pub(super) progress: Progress,
+    pub(super) bans: Vec<SocketAddr>,
+    pub(super) stats: Stats,
 }
 
-struct World<'a> {
-    scenario: &'a Scenario,
-    content: SimContent,
-    now: Time,
-    order: u64,
-    queue: BinaryHeap<Reverse<Entry>>,
-    nodes: Vec<Node>,
-    tracker: Table,
-    rng: ChaCha8Rng,
-    trace: Trace,
-    requests: Requests,
-    next_incoming: u64,
-    waiting: usize,
-    wrong: Vec<String>,
-}
-
-/// How a node fared.
-#[derive(Clone, Debug)]
-pub struct NodeReport {
-    /// Whether it is a launcher that plays by the rules.
-    pub honest_launcher: bool,
-    /// Whether it had everything from the start.
-    pub began_complete: bool,
-    /// Seconds from joining to having everything.
-    pub seconds: Option<f64>,
-    /// The longest it waited for the next verified block.
-    pub longest_wait: Duration,
-    /// Bytes received, by source.
-    pub received: Ledger,
-    /// Bytes received in vain.
-    pub wasted: u64,
-    /// Bytes of blocks it sent to peers.
-    pub sent: u64,
-    /// Bytes it sent as a web seed.
-    pub sent_web: u64,
-    /// Peers it banned that were honest.
-    pub wrongly_banned: usize,
-}
-
-/// How a run ended.
-#[derive(Clone, Debug)]
-pub struct Report {
-    /// The scenario's seed.
-    pub seed: u64,
-    /// Hash over all that happened.
-    pub trace: String,
-    /// How much happened.
-    pub events: u64,
-    /// Virtual seconds until the last honest launcher had everything.
-    pub seconds: f64,
-    /// That, relative to [`Scenario::bound_secs`].
-    pub over_bound: f64,
-    /// Copies of the content that left the seedboxes, as peers and by web.
-    pub copies: f64,
-    /// 1 − origin bytes ÷ bytes delivered to honest launchers.
-    pub offload: f64,
-    /// Requests that were never answered.
-    pub requests_lost: usize,
-    /// Requests sent, served and rejected.
-    pub requests: (u64, u64, u64),
-    /// Everyone.
-    pub nodes: Vec<NodeReport>,
+pub(super) struct World<'a> {
+    pub(super) scenario: &'a Scenario,
+    pub(super) content: SimContent,
+    pub(super) now: Time,
+    pub(super) order: u64,
+    pub(super) queue: BinaryHeap<Reverse<Entry>>,
+    pub(super) nodes: Vec<Node>,
+    pub(super) tracker: Table,
+    pub(super) rng: ChaCha8Rng,
+    pub(super) trace: Trace,
+    pub(super) requests: Requests,
+    pub(super) next_incoming: u64,
+    pub(super) waiting: usize,
+    pub(super) wrong: Vec<String>,
 }
 
 /// Runs a scenario to its end.
@@ -258,13 +209,13 @@ impl<'a> World<'a> {
         });
     }
 
-    fn at(&mut self, wait: Duration, what: Happening) {
+    pub(super) fn at(&mut self, wait: Duration, what: Happening) {
         self.order += 1;
         self.queue.push(Reverse(Entry { at: self.now + wait, order: self.order, what }));
     }
 
     /// One way between two nodes; the same for a pair in both directions.
-    fn latency(&self, a: usize, b: usize) -> Duration {
+    pub(super) fn latency(&self, a: usize, b: usize) -> Duration {
         let (low, high) = (a.min(b) as u64, a.max(b) as u64);
         let spread = (low * 31 + high * 17) % 64;
         self.scenario.latency.mul_f64(0.25 + 0.75 * spread as f64 / 63.0)
@@ -458,7 +409,7 @@ impl<'a> World<'a> {
         self.begin(node);
     }
 
-    fn begin(&mut self, node: usize) {
+    pub(super) fn begin(&mut self, node: usize) {
         if let Some(takes) = self.nodes[node].line.begin() {
             self.at(takes, Happening::LineFree(node));
         }
@@ -523,62 +474,6 @@ impl<'a> World<'a> {
         self.tell(node, Input::Message { conn, message });
     }
 
-    fn write(&mut self, node: usize, job: JobId, block: BlockRef, data: Bytes, leaf: bool) {
-        let leaf: Option<Root> = leaf.then(|| merkle::leaf(&data));
-        if let Some(number) = self.content.torrent.layout.block_number(block) {
-            self.nodes[node].disk.insert(number, data);
-        }
-        self.at(DISK, Happening::Tell(node, Input::BlockWritten { job, result: Ok(leaf) }));
-    }
-
-    fn stored(&self, node: usize, block: BlockRef) -> Bytes {
-        if self.nodes[node].group.complete {
-            return self.content.block(block);
-        }
-        let number = self.content.torrent.layout.block_number(block);
-        number.and_then(|n| self.nodes[node].disk.get(&n)).cloned().unwrap_or_default()
-    }
-
-    fn announce(&mut self, node: usize, tracker: TrackerId, request: &AnnounceRequest) {
-        let ip: IpAddr = self.nodes[node].addr.ip();
-        let random = self.rng.next_u64();
-        let answer = self.tracker.announce(self.now, ip, request, random);
-        let result = answer.map_err(|_| TrackerFault::Refused("not tracked".to_owned()));
-        let input = Input::Announced { tracker, hash: request.info_hash, class: AddrClass::Public, result };
-        let wait = self.scenario.latency * 2;
-        self.at(wait, Happening::Tell(node, input));
-    }
-
-    fn fetch(&mut self, node: usize, fetch: JobId, file: FileIndex, range: std::ops::Range<u64>) {
-        let Some(to) = self.nodes.iter().position(|n| n.group.seedbox) else {
-            let fault = WebFault::Unreachable("no seedbox".to_owned());
-            return self.at(DISK, Happening::Tell(node, Input::WebFailed { fetch, fault }));
-        };
-        let wait = self.latency(node, to);
-        self.at(wait, Happening::WebAsked { from: node, to, fetch, file, range });
-    }
-
-    fn web_asked(
-        &mut self,
-        from: usize,
-        to: usize,
-        fetch: JobId,
-        file: FileIndex,
-        range: std::ops::Range<u64>,
-    ) {
-        let start = self.content.torrent.layout.file_range(file).start;
-        let (mut at, end) = ((start + range.start) as usize, (start + range.end) as usize);
-        while at < end {
-            let next = (at + WEB_CHUNK).min(end);
-            let data = self.content.bytes.slice(at..next);
-            let flow = Flow::Web(from, fetch);
-            let payload = Payload::Web { data, last: next == end };
-            self.nodes[to].line.push(flow, Frame { to: from, flow, size: (next - at) as u64, payload });
-            at = next;
-        }
-        self.begin(to);
-    }
-
     fn break_links(&mut self) {
         let mut links = Vec::new();
         for (node, n) in self.nodes.iter().enumerate() {
@@ -627,50 +522,6 @@ impl<'a> World<'a> {
         }
         if let Some(linger) = n.group.linger {
             self.at(linger, Happening::Leave(node));
-        }
-    }
-
-    fn report(mut self) -> Report {
-        let honest = |n: &Node| n.conduct == Conduct::Honest;
-        let requests_lost = self.requests.lost(self.now, |node, conn| {
-            let peer = self.nodes[node].links.get(&conn).map(|(peer, _)| &self.nodes[*peer]);
-            peer.is_some_and(|peer| honest(peer) && peer.swarm.is_some())
-        });
-        let by_ip: BTreeMap<IpAddr, bool> = self.nodes.iter().map(|n| (n.addr.ip(), honest(n))).collect();
-        let now = self.now;
-        let mut nodes = Vec::new();
-        for n in &mut self.nodes {
-            let stats = n.swarm.as_mut().map_or_else(|| n.stats.clone(), |swarm| swarm.stats(now));
-            let took = |done: Time| n.progress.joined_at.map(|joined| done.since(joined).as_secs_f64());
-            nodes.push(NodeReport {
-                honest_launcher: !n.group.complete && n.conduct == Conduct::Honest,
-                began_complete: n.group.complete,
-                seconds: n.progress.completed_at.and_then(took),
-                longest_wait: n.progress.longest_gap,
-                received: stats.received,
-                wasted: stats.wasted_bytes,
-                sent: n.line.sent_blocks,
-                sent_web: n.line.sent_web,
-                wrongly_banned: n.bans.iter().filter(|a| by_ip.get(&a.ip()) == Some(&true)).count(),
-            });
-        }
-        let origin: u64 =
-            self.nodes.iter().filter(|n| n.group.seedbox).map(|n| n.line.sent_blocks + n.line.sent_web).sum();
-        let launchers = nodes.iter().filter(|n| n.honest_launcher).count() as f64;
-        let len = self.content.torrent.layout.data_len as f64;
-        let seconds = nodes.iter().filter_map(|n| n.seconds).fold(0.0, f64::max);
-        let bound = self.scenario.bound_secs();
-        Report {
-            seed: self.scenario.seed,
-            events: self.trace.events,
-            trace: std::mem::take(&mut self.trace).finish(),
-            seconds,
-            over_bound: seconds / bound,
-            copies: origin as f64 / len,
-            offload: 1.0 - origin as f64 / (len * launchers),
-            requests_lost,
-            requests: (self.requests.asked, self.requests.answered, self.requests.rejected),
-            nodes,
         }
     }
 }

@@ -101,6 +101,29 @@ fn a_game_is_installed_updated_repaired_and_removed_over_the_web() {
 }
 
 #[test]
+fn a_file_the_player_changed_is_kept_aside() {
+    let (mut repo, mut player, temp) = (Repo::new(), Player::new(), tempfile::tempdir().unwrap());
+    repo.publish("1.0", &first());
+    let dir = temp.path().join("game");
+    player.install(&repo, &dir).unwrap();
+    std::fs::write(dir.join("readme.txt"), "my own notes").unwrap();
+    std::fs::create_dir_all(dir.join("new")).unwrap();
+    std::fs::write(dir.join("new/file"), "a mod that got here first").unwrap();
+    repo.publish("2.0", &second());
+    let summary = player.update(&dir).unwrap();
+    is_build(&dir, &second()).unwrap();
+    let mut kept: Vec<String> =
+        summary.kept_aside.iter().map(|path| std::fs::read_to_string(dir.join(path)).unwrap()).collect();
+    kept.sort();
+    assert_eq!(kept, ["a mod that got here first", "my own notes"]);
+    // What was kept survives the end of the game.
+    let Outcome::Uninstalled(report) = player.run(Operation::Uninstall { dir: dir.clone() }).unwrap() else {
+        panic!()
+    };
+    assert!(!report.left.is_empty() && summary.kept_aside.iter().all(|path| dir.join(path).exists()));
+}
+
+#[test]
 fn a_snapshot_shows_where_an_operation_stands() {
     let (mut repo, mut player, temp) = (Repo::new(), Player::new(), tempfile::tempdir().unwrap());
     repo.publish("1.0", &first());

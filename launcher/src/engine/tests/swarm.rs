@@ -33,6 +33,8 @@ fn the_installed_game_is_the_seed() {
     repo.served();
     let summary = player.install_with(&repo, &dir, |install| install.sources = PEERS).unwrap();
     is_build(&dir, &build()).unwrap();
+    let status = player.run(Operation::Status { dir: temp.path().join("seeder") });
+    assert!(status.is_ok(), "while another launcher seeds there: {status:?}");
     assert_eq!((summary.sources.peers, summary.sources.origin()), (305_005, 0));
     assert_eq!(seeder.stop_seeding(), Vec::<String>::new());
     let Outcome::Status(status) = seeder.run(Operation::Status { dir: temp.path().join("seeder") }).unwrap()

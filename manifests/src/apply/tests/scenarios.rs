@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::simfs::{SimFs, calm, disk_on, found, over};
 use super::world::*;
 use crate::folder::InstallDir;
 use crate::verify::Depth;
@@ -92,6 +93,23 @@ pub(crate) fn scenarios() -> Vec<(&'static str, Tree, Tree, u64)> {
         ]);
     }
     table
+}
+
+#[test]
+fn where_case_does_not_count() {
+    for (name, old, new, bytes) in scenarios() {
+        let (old, new) = (release(1, &old), release(2, &new));
+        let disk = disk_on(SimFs::insensitive(), &old);
+        let dir = over(&disk, &calm());
+        let (applied, fetched) = update(&dir, &new, Depth::Quick, options()).unwrap();
+        assert_eq!((found(&disk), fetched), (new.tree.clone(), bytes), "{name}");
+        assert!(applied.kept.is_empty() && applied.damaged.is_empty(), "{name}: {applied:?}");
+        for depth in [Depth::Quick, Depth::Full] {
+            assert!(plan_for(&dir, &new, depth, options()).is_nothing(), "{name}");
+        }
+        update(&dir, &old, Depth::Full, options()).unwrap();
+        assert_eq!(found(&disk), old.tree, "{name}, back");
+    }
 }
 
 #[test]

@@ -49,6 +49,8 @@ struct Disk {
     durable: BTreeMap<String, Id>,
     pending: Vec<Change>,
     clock: i64,
+    /// Whether upper and lower case (of ASCII) are one.
+    insensitive: bool,
 }
 
 fn folder_of(path: &str) -> String {
@@ -77,6 +79,20 @@ fn apply(names: &mut BTreeMap<String, Id>, change: &Change) {
 }
 
 impl Disk {
+    /// The path as it is spelled on this disk, as far as it is there.
+    fn key(&self, path: &str) -> String {
+        if !self.insensitive || self.names.contains_key(path) {
+            return path.to_owned();
+        }
+        if let Some(known) = self.names.keys().find(|name| name.eq_ignore_ascii_case(path)) {
+            return known.clone();
+        }
+        match path.rsplit_once('/') {
+            Some((folder, name)) => format!("{}/{name}", self.key(folder)),
+            None => path.to_owned(),
+        }
+    }
+
     fn change(&mut self, id: Id, from: Option<&str>, to: Option<&str>) {
         let unsynced = from.into_iter().chain(to).map(folder_of).collect();
         let change = Change { id, from: from.map(str::to_owned), to: to.map(str::to_owned), unsynced };
@@ -121,6 +137,11 @@ pub(crate) struct SimFs(Arc<Mutex<Disk>>);
 impl SimFs {
     fn disk(&self) -> MutexGuard<'_, Disk> {
         self.0.lock().unwrap()
+    }
+
+    /// A disk that does not tell upper from lower case.
+    pub(crate) fn insensitive() -> Self {
+        Self(Arc::new(Mutex::new(Disk { insensitive: true, ..Disk::default() })))
     }
 
     /// A disk like this one, from here on its own.
@@ -252,7 +273,7 @@ fn meta(id: Id, content: &Content) -> Meta {
 impl Fs for SimFs {
     fn stat(&self, path: &str) -> io::Result<Option<Meta>> {
         let disk = self.disk();
-        let Some(id) = disk.names.get(path) else { return Ok(None) };
+        let Some(id) = disk.names.get(&disk.key(path)) else { return Ok(None) };
         Ok(Some(match &disk.nodes[id] {
             Thing::File(content) => meta(*id, content),
             Thing::Folder => Meta::Folder,
@@ -261,7 +282,8 @@ impl Fs for SimFs {
     }
 
     fn read_link(&self, path: &str) -> io::Result<Option<String>> {
-        match self.disk().node(path)? {
+        let disk = self.disk();
+        match disk.node(&disk.key(path))? {
             Thing::Link(target) => Ok(Some(target.clone())),
             _ => Err(ErrorKind::InvalidInput.into()),
         }
@@ -269,12 +291,14 @@ impl Fs for SimFs {
 
     fn list(&self, path: &str) -> io::Result<Vec<Option<String>>> {
         let disk = self.disk();
+        let path = &disk.key(path);
         disk.folder(path)?;
         Ok(disk.children(path).into_iter().map(Some).collect())
     }
 
     fn open(&self, path: &str, access: Access) -> io::Result<Box<dyn FsFile>> {
         let mut disk = self.disk();
+        let path = &disk.key(path);
         let id = match disk.names.get(path).copied() {
             Some(id) if matches!(disk.nodes[&id], Thing::File(_)) => id,
             Some(_) => return Err(ErrorKind::InvalidInput.into()),
@@ -289,13 +313,25 @@ impl Fs for SimFs {
     }
 
     fn create_dir(&self, path: &str) -> io::Result<()> {
-        self.disk().create(path, Thing::Folder).map(|_| ())
+        let mut disk = self.disk();
+        let path = disk.key(path);
+        disk.create(&path, Thing::Folder).map(|_| ())
     }
 
     fn rename(&self, from: &str, to: &str) -> io::Result<()> {
         let mut disk = self.disk();
+        let from = &disk.key(from);
+        let replaced = disk.key(to);
+        let folder = disk.key(&folder_of(to));
+        // The new name is spelled as asked for, in the folder as it is spelled.
+        let name = to.rsplit('/').next().unwrap_or_default();
+        let to = &if folder.is_empty() { name.to_owned() } else { format!("{folder}/{name}") };
         disk.node(from)?;
-        disk.folder(&folder_of(to))?;
+        disk.folder(&folder)?;
+        if replaced != *to && replaced != *from && disk.names.contains_key(&replaced) {
+            let id = disk.names[&replaced];
+            disk.change(id, Some(&replaced), None);
+        }
         if disk.node(to).is_ok_and(|node| *node == Thing::Folder) {
             return Err(ErrorKind::IsADirectory.into());
         }
@@ -306,6 +342,7 @@ impl Fs for SimFs {
 
     fn remove_file(&self, path: &str) -> io::Result<()> {
         let mut disk = self.disk();
+        let path = &disk.key(path);
         if *disk.node(path)? == Thing::Folder {
             return Err(ErrorKind::IsADirectory.into());
         }
@@ -316,6 +353,7 @@ impl Fs for SimFs {
 
     fn remove_dir(&self, path: &str) -> io::Result<()> {
         let mut disk = self.disk();
+        let path = &disk.key(path);
         disk.folder(path)?;
         if !disk.children(path).is_empty() {
             return Err(ErrorKind::DirectoryNotEmpty.into());
@@ -326,12 +364,14 @@ impl Fs for SimFs {
     }
 
     fn symlink(&self, target: &str, path: &str) -> io::Result<()> {
-        self.disk().create(path, Thing::Link(target.to_owned())).map(|_| ())
+        let mut disk = self.disk();
+        let path = disk.key(path);
+        disk.create(&path, Thing::Link(target.to_owned())).map(|_| ())
     }
 
     fn set_executable(&self, path: &str, on: bool) -> io::Result<()> {
         let mut disk = self.disk();
-        let id = *disk.names.get(path).ok_or(ErrorKind::NotFound)?;
+        let id = *disk.names.get(&disk.key(path)).ok_or(ErrorKind::NotFound)?;
         match disk.nodes.get_mut(&id) {
             Some(Thing::File(content)) => content.executable = on,
             _ => return Err(ErrorKind::InvalidInput.into()),
@@ -341,9 +381,10 @@ impl Fs for SimFs {
 
     fn sync_dir(&self, path: &str) -> io::Result<()> {
         let mut disk = self.disk();
+        let path = &disk.key(path);
         disk.folder(path)?;
         for change in &mut disk.pending {
-            change.unsynced.remove(path);
+            change.unsynced.remove(path.as_str());
         }
         // What is durable in front of the list needs no memory.
         while disk.pending.first().is_some_and(|change| change.unsynced.is_empty()) {
@@ -397,7 +438,11 @@ pub(crate) fn found(disk: &SimFs) -> Tree {
 
 /// A disk with `old` in place, everything synced.
 pub(crate) fn disk_with(old: &Release) -> SimFs {
-    let disk = SimFs::default();
+    disk_on(SimFs::default(), old)
+}
+
+/// The same on a disk that is empty so far.
+pub(crate) fn disk_on(disk: SimFs, old: &Release) -> SimFs {
     folder::ensure_dir(&disk, folder::PRIVATE).unwrap();
     disk.sync_dir("").unwrap();
     folder::put(&disk, folder::STATE_FILE, &State::new("game", false).encode().unwrap()).unwrap();

@@ -14,10 +14,26 @@ use crate::release::{FileIdentity, GameId, ManifestFile, ReleaseManifest, Versio
 use crate::verify::{Depth, survey};
 
 /// What lies at a path.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub(crate) enum Node {
     File(Vec<u8>, bool),
     Link(String),
+}
+
+impl std::fmt::Debug for Node {
+    /// Long files by length and identity: a failed comparison is to be read by a person.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::File(data, executable) if data.len() > 40 => {
+                let root = hex::encode(&hash(data).identity.root[..4]);
+                write!(f, "File({} bytes, {root}…, {executable})", data.len())
+            }
+            Self::File(data, executable) => {
+                write!(f, "File({:?}, {executable})", String::from_utf8_lossy(data))
+            }
+            Self::Link(target) => write!(f, "Link({target:?})"),
+        }
+    }
 }
 
 /// A tree of files by path; folders follow from them.

@@ -11,7 +11,7 @@ use super::node::Inner;
 use super::storage::{DiskQueue, Done, Report};
 use super::{NodeLimits, WebSeed};
 use crate::disk::Store;
-use crate::swarm::{Command, ConnId, Event, Input, JobId, Stats, Swarm};
+use crate::swarm::{Command, ConnId, Event, Input, JobId, Rates, Stats, Swarm};
 use crate::units::Time;
 use conns::Conns;
 use owner::Owner;
@@ -55,6 +55,7 @@ pub(super) struct Parts {
     pub(super) store: Arc<dyn Store>,
     pub(super) trackers: Vec<Url>,
     pub(super) web_seeds: Vec<WebSeed>,
+    pub(super) rates: Rates,
     pub(super) reading: watch::Sender<bool>,
     pub(super) events: mpsc::Sender<Event>,
     pub(super) stats: watch::Sender<Stats>,
@@ -84,6 +85,11 @@ pub(super) struct Driver {
     stop: CancellationToken,
     tasks: TaskTracker,
     incoming: u64,
+    /// What the owner set for this swarm alone.
+    own_rates: Rates,
+    /// What the machine was told: the lower of the owner's and the node's, so that it shares out what there is
+    /// (the node's limiters hold back what exceeds it over all swarms).
+    told_rates: Rates,
     /// When a shutdown that was asked for is enforced.
     stop_by: Option<Instant>,
     stopped: bool,
@@ -121,7 +127,8 @@ impl Driver {
     }
 
     fn new(parts: Parts, reports: mpsc::UnboundedSender<Report>) -> Driver {
-        let Parts { swarm, node, link, store, trackers, web_seeds, reading, events, stats, stop } = parts;
+        let Parts { swarm, node, link, store, trackers, web_seeds, rates, reading, events, stats, stop } =
+            parts;
         Driver {
             swarm,
             node,
@@ -137,6 +144,8 @@ impl Driver {
             stop,
             tasks: TaskTracker::new(),
             incoming: 0,
+            own_rates: rates,
+            told_rates: rates,
             stop_by: None,
             stopped: false,
         }
@@ -159,8 +168,23 @@ impl Driver {
         self.owner.touch();
     }
 
+    /// Tells the machine when either its owner or the node has changed a rate.
+    fn settle_rates(&mut self) {
+        let shared = &self.link.shared;
+        let lower = |own: Option<u64>, node: Option<u64>| own.into_iter().chain(node).min();
+        let rates = Rates {
+            up: lower(self.own_rates.up, shared.upload.rate()),
+            down: lower(self.own_rates.down, shared.download.rate()),
+        };
+        if rates != self.told_rates {
+            self.told_rates = rates;
+            self.handle(Input::Command(Command::SetRates(rates)));
+        }
+    }
+
     /// Hands over what has gathered; when to wake if nothing happens.
     fn settle(&mut self) -> Instant {
+        self.settle_rates();
         loop {
             let stuck = self.conns.flush(self.limits().max_queued_bytes);
             if stuck.is_empty() {
@@ -201,6 +225,10 @@ impl Driver {
         }
         if let Command::Start(content) = &command {
             self.set_files(Arc::clone(&content.torrent));
+        }
+        if let Command::SetRates(rates) = command {
+            self.own_rates = rates;
+            return;
         }
         self.handle(Input::Command(command));
     }
