@@ -2,10 +2,11 @@
 
 import json
 import os
+import shutil
 import subprocess
 
-from studio import Seedbox, Studio, assert_installed, builds, copy
-from world import ROOT, host, run_all
+from studio import Seedbox, Studio, assert_installed, builds
+from world import ROOT, host, make_tree, run_all
 
 WIN = os.path.join(ROOT, "tests", "scripts", "win")
 
@@ -16,9 +17,16 @@ class Player:
     def __init__(self, scratch):
         self.share = scratch("share")
         os.makedirs(self.share)
+        subprocess.run([WIN, "stop"], check=True)  # Wine's server would look into the disk of the player before
 
     def path(self, name):
         return os.path.join(self.share, name)
+
+    def origin(self, studio):
+        """Where games come from, for `install`; the trusted root is brought along on the player's disk."""
+        name = os.path.basename(studio.root)
+        shutil.copy(studio.root, self.path(name))
+        return "--repo", studio.url, "--game", studio.game, "--trust", rf"Z:\share\{name}"
 
     def launcher(self, *arguments, check=True):
         command = [WIN, "run", "launcher.exe", *arguments, "--json"]
@@ -37,28 +45,24 @@ def fetched(done):
 
 
 def life_of_an_install(scratch):
-    """Installed through peers and web, updated, wounded, verified, repaired; another one by peers alone."""
+    """Installed through peers and web, updated, wounded, verified, repaired."""
     old, new = builds("freeciv")[:2]
     address, port = host()
     studio = Studio(scratch, address, port, game="freeciv")
     studio.publish(old, "3.0.6")
     seedbox = Seedbox(address, port, scratch("seedbox"))
     player = Player(scratch)
-    game, listen = ("--dir", r"Z:\share\game"), ("--listen", "0.0.0.0:7777")
-    copy(os.path.dirname(studio.root), player.path("trust"))
-    origin = (
-        "--repo", studio.url, "--game", "freeciv", "--trust", rf"Z:\share\trust\{os.path.basename(studio.root)}",
-    )  # fmt: skip
+    game = ("--dir", r"Z:\share\game")
     try:
         seedbox.serve(studio.data)
-        installed = player.launcher("install", *origin, *game, *listen)
+        installed = player.launcher("install", *player.origin(studio), *game)
         assert_installed(old, player.path("game"), modes=False)
         seedbox.stop()
 
         studio.publish(new, "3.1.4")
         seedbox = Seedbox(address, port, scratch("seedbox-again"))
         seedbox.serve(studio.data)
-        updated = player.launcher("update", *game, *listen)
+        updated = player.launcher("update", *game)
         assert_installed(new, player.path("game"), modes=False)
         assert fetched(updated) < fetched(installed), (installed, updated)
 
@@ -71,16 +75,31 @@ def life_of_an_install(scratch):
             file.write(b"a wound")
         found = player.launcher("verify", *game, check=False)
         assert len(found["wounds"]) == 1 and not found["intact"], found
-        player.launcher("verify", "--repair", *game, *listen)
+        player.launcher("verify", "--repair", *game)
         assert_installed(new, player.path("game"), modes=False)
         assert player.launcher("verify", *game)["wounds"] == []
-
-        peers = player.launcher("install", *origin, "--dir", r"Z:\share\by peers", *listen, "--no-web")
-        assert_installed(new, player.path("by peers"), modes=False)
-        assert peers["bytes_web"] == 0 and peers["bytes_lan"] + peers["bytes_peers"] > 0, peers
     finally:
         seedbox.stop()
     return f"installed in {installed['seconds']} s, updated in {updated['seconds']} s"
+
+
+def by_one_source(scratch):
+    """By peers alone, and by the web seed alone."""
+    address, port = host()
+    studio = Studio(scratch, address, port)
+    make_tree(scratch("game"), seed=4)
+    studio.publish(scratch("game"), "1.0")
+    seedbox = Seedbox(address, port, scratch("seedbox"))
+    player = Player(scratch)
+    try:
+        seedbox.serve(studio.data)
+        for without, other in (("--no-web", "bytes_web"), ("--no-peers", "bytes_peers")):
+            folder = without.strip("-")
+            done = player.launcher("install", *player.origin(studio), "--dir", rf"Z:\share\{folder}", without)
+            assert_installed(scratch("game"), player.path(folder), modes=False)
+            assert fetched(done) > 0 and done[other] == 0, done
+    finally:
+        seedbox.stop()
 
 
 # What Windows cannot hold, or holds as another name.
@@ -103,4 +122,10 @@ def refused_names(scratch):
 
 
 if __name__ == "__main__":
-    run_all("Windows", [("an install's life", life_of_an_install), ("names refused at publish", refused_names)])
+    cases = [
+        ("an install's life", life_of_an_install),
+        ("by one source", by_one_source),
+        ("names refused at publish", refused_names),
+    ]
+    # One after the other: there is one Windows.
+    run_all("Windows", cases, workers=1)
