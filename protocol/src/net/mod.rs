@@ -16,6 +16,7 @@ mod config;
 mod limiter;
 mod bufs;
 mod files;
+mod recent;
 mod storage;
 mod feed;
 mod accept;

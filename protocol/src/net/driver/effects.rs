@@ -5,7 +5,8 @@ use crate::net::storage::Job;
 use crate::net::{announce, conn, web};
 use crate::swarm::{ConnId, Event, JobId, Output, TrackerId, WebSeedId};
 use crate::tracker::AnnounceRequest;
-use crate::units::FileIndex;
+use crate::units::{FileIndex, PieceIndex};
+use bytes::Bytes;
 use std::net::SocketAddr;
 use std::ops::Range;
 use std::sync::Arc;
@@ -22,10 +23,13 @@ impl Driver {
             Output::Send { conn, message } => self.conns.stage_message(conn, &message),
             Output::SendBlock { conn, block } => self.conns.stage_block(conn, block),
             Output::WriteBlock { job, block, data, leaf } => {
+                if self.keeps_recent {
+                    self.recent.keep(block, &data);
+                }
                 self.disk.push(Job::Write { job, block, data, leaf });
             }
             Output::HashBlock { job, block } => self.disk.push(Job::HashBlock { job, block }),
-            Output::HashPieceV1 { piece, data } => self.disk.push(Job::HashPieceV1 { piece, data }),
+            Output::HashPieceV1 { piece, data } => self.hash_piece(piece, data),
             Output::Announce { tracker, request } => self.announce(tracker, request),
             Output::FetchRange { fetch, seed, file, range } => self.fetch(fetch, seed, file, range),
             Output::CancelFetch { fetch } => {
@@ -38,6 +42,13 @@ impl Driver {
                 self.owner.event(event, self.node.clock.now(), &mut self.swarm);
             }
         }
+    }
+
+    fn hash_piece(&mut self, piece: PieceIndex, data: Vec<Bytes>) {
+        let len = self.link.files.get().map_or(0, |files| files.torrent.layout.piece_wire_len(piece));
+        let recent = self.recent.take(piece, len);
+        let data = if data.is_empty() { recent.unwrap_or_default() } else { data };
+        self.disk.push(Job::HashPieceV1 { piece, data });
     }
 
     fn connect(&mut self, conn: ConnId, addr: SocketAddr) {

@@ -8,6 +8,7 @@ use super::conn::{self, Link, Orders};
 use super::feed::{Feed, Incoming, Outgoing};
 use super::files::Files;
 use super::node::Inner;
+use super::recent::Recent;
 use super::storage::{DiskQueue, Done, Report};
 use super::{NodeLimits, WebSeed};
 use crate::disk::Store;
@@ -81,6 +82,9 @@ pub(super) struct Driver {
     owner: Owner,
     conns: Conns,
     disk: DiskQueue,
+    /// Blocks of v1 pieces that are not hashed yet; unused where blocks are verified by themselves.
+    recent: Recent,
+    keeps_recent: bool,
     fetches: HashMap<JobId, CancellationToken>,
     stop: CancellationToken,
     tasks: TaskTracker,
@@ -129,6 +133,7 @@ impl Driver {
     fn new(parts: Parts, reports: mpsc::UnboundedSender<Report>) -> Driver {
         let Parts { swarm, node, link, store, trackers, web_seeds, rates, reading, events, stats, stop } =
             parts;
+        let keeps_recent = link.files.get().is_some_and(|files| !files.torrent.has_v2());
         Driver {
             swarm,
             node,
@@ -140,6 +145,8 @@ impl Driver {
             owner: Owner::new(events, stats),
             conns: Conns::default(),
             disk: DiskQueue::new(reports),
+            recent: Recent::default(),
+            keeps_recent,
             fetches: HashMap::new(),
             stop,
             tasks: TaskTracker::new(),
@@ -237,7 +244,8 @@ impl Driver {
         Files { torrent, store, bufs: crate::disk::ReadBufs::default() }
     }
 
-    fn set_files(&self, torrent: Arc<crate::metainfo::Torrent>) {
+    fn set_files(&mut self, torrent: Arc<crate::metainfo::Torrent>) {
+        self.keeps_recent = !torrent.has_v2();
         // A second start is the machine's to refuse; the files stay those of the first.
         let _ = self.link.files.set(Self::files(torrent, Arc::clone(&self.store)));
     }
