@@ -90,6 +90,7 @@ async fn main() -> anyhow::Result<()> {
 }
 
 /// Tells what happens until the swarm stops, or the content is complete if that is all that was asked for.
+#[allow(clippy::disallowed_methods, reason = "a tool's own clock")]
 async fn follow(mut swarm: SwarmHandle, exit: bool) {
     let start = Instant::now();
     while let Some(event) = swarm.events.recv().await {

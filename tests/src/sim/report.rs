@@ -43,7 +43,7 @@ pub struct Report {
     pub events: u64,
     /// Virtual seconds until the last honest launcher had everything.
     pub seconds: f64,
-    /// That, relative to [`Scenario::bound_secs`].
+    /// That, relative to [`crate::sim::Scenario::bound_secs`].
     pub over_bound: f64,
     /// Copies of the content that left the seedboxes, as peers and by web.
     pub copies: f64,

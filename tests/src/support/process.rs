@@ -199,7 +199,7 @@ impl Program {
     ///
     /// # Panics
     /// When nothing happens for too long.
-    pub fn next(&mut self) -> Option<Value> {
+    pub fn next_event(&mut self) -> Option<Value> {
         self.next_until(Instant::now() + PATIENCE)
             .unwrap_or_else(|()| panic!("nothing happens: {}", self.describe()))
     }
@@ -265,7 +265,7 @@ impl Program {
     #[must_use]
     pub fn kill(mut self) -> Outcome {
         self.child.kill().expect("a program of ours can be killed");
-        while let Some(_event) = self.next() {}
+        while let Some(_event) = self.next_event() {}
         self.outcome()
     }
 
