@@ -1,10 +1,9 @@
 //! HTTP for trackers and web seeds: deadlines, redirects within reason, nothing believed.
 
-use crate::swarm::AddrClass;
+use crate::swarm::{AddrClass, class_of};
 use reqwest::header::{self, HeaderMap, HeaderValue};
 use reqwest::{Client, Response, StatusCode};
 use std::error::Error;
-use std::net::IpAddr;
 use std::time::Duration;
 use url::{Host, Url};
 
@@ -128,18 +127,6 @@ async fn class_of_host(url: &Url) -> AddrClass {
     addrs.map(|addr| class_of(addr.ip())).min().unwrap_or(AddrClass::Public)
 }
 
-/// The class of an address. What is neither loopback nor set aside for private networks is public.
-pub(super) fn class_of(ip: IpAddr) -> AddrClass {
-    let private = match ip.to_canonical() {
-        ip if ip.is_loopback() || ip.is_unspecified() => return AddrClass::Loopback,
-        IpAddr::V4(ip) => {
-            ip.is_private() || ip.is_link_local() || ip.octets()[0] == 100 && ip.octets()[1] & 0xc0 == 64
-        }
-        IpAddr::V6(ip) => ip.is_unique_local() || ip.is_unicast_link_local(),
-    };
-    if private { AddrClass::Private } else { AddrClass::Public }
-}
-
 /// An error with its causes: the outermost alone ("error sending request") helps nobody.
 pub(super) fn explain(error: &reqwest::Error) -> String {
     let mut text = error.to_string();
@@ -149,33 +136,4 @@ pub(super) fn explain(error: &reqwest::Error) -> String {
         cause = inner.source();
     }
     text
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn classes_of_addresses() {
-        for (ip, class) in [
-            ("127.0.0.1", AddrClass::Loopback),
-            ("127.9.9.9", AddrClass::Loopback),
-            ("::1", AddrClass::Loopback),
-            ("::ffff:127.0.0.1", AddrClass::Loopback),
-            ("0.0.0.0", AddrClass::Loopback),
-            ("10.0.0.1", AddrClass::Private),
-            ("172.31.0.1", AddrClass::Private),
-            ("192.168.1.1", AddrClass::Private),
-            ("169.254.169.254", AddrClass::Private),
-            ("100.64.0.1", AddrClass::Private),
-            ("fd00::1", AddrClass::Private),
-            ("fe80::1", AddrClass::Private),
-            ("100.128.0.1", AddrClass::Public),
-            ("172.32.0.1", AddrClass::Public),
-            ("9.9.9.9", AddrClass::Public),
-            ("2001:db8::1", AddrClass::Public),
-        ] {
-            assert_eq!(class_of(ip.parse().unwrap()), class, "{ip}");
-        }
-    }
 }

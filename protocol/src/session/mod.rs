@@ -87,6 +87,8 @@ pub struct Session {
     pub heard_at: Time,
     /// When anything was sent last.
     pub spoke_at: Time,
+    /// How often it said that it has everything (BEP 6) and that was news.
+    pub have_alls: u32,
     /// Blocks it sent that nobody had asked for.
     pub unasked: u32,
     /// When it was unchoked last.
@@ -125,6 +127,7 @@ impl Session {
             since: now,
             heard_at: now,
             spoke_at: now,
+            have_alls: 0,
             unasked: 0,
             unchoked_at: Time::ZERO,
         }

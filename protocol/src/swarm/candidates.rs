@@ -9,6 +9,8 @@ use crate::units::{Time, WireHash};
 
 /// Attempts before an address is forgotten.
 const MAX_FAILURES: u32 = 4;
+/// Ports below belong to services of other kinds; strangers must not send us there.
+const FIRST_PORT: u16 = 1024;
 
 /// An address and what we know about it.
 #[derive(Clone, Copy, Debug)]
@@ -88,28 +90,33 @@ impl Candidates {
     }
 }
 
-/// The kind of network an address belongs to.
-pub(super) fn class_of(ip: IpAddr) -> AddrClass {
-    match ip.to_canonical() {
-        ip if ip.is_loopback() => AddrClass::Loopback,
-        IpAddr::V4(v4) if v4.is_private() || v4.is_link_local() => AddrClass::Private,
-        IpAddr::V6(v6) if v6.is_unique_local() || v6.is_unicast_link_local() => AddrClass::Private,
-        _ => AddrClass::Public,
-    }
+/// The kind of network an address belongs to. What is neither loopback nor set aside for private networks is public;
+/// a connection to "unspecified" reaches this machine.
+pub(crate) fn class_of(ip: IpAddr) -> AddrClass {
+    let private = match ip.to_canonical() {
+        ip if ip.is_loopback() || ip.is_unspecified() => return AddrClass::Loopback,
+        IpAddr::V4(v4) => {
+            let shared = v4.octets()[0] == 100 && v4.octets()[1] & 0xc0 == 64; // RFC 6598
+            v4.is_private() || v4.is_link_local() || shared
+        }
+        IpAddr::V6(v6) => v6.is_unique_local() || v6.is_unicast_link_local(),
+    };
+    if private { AddrClass::Private } else { AddrClass::Public }
 }
 
 fn is_acceptable(addr: SocketAddr, source: PeerSource) -> bool {
-    let ip = addr.ip();
+    // An IPv4 address may come dressed as IPv6.
+    let ip = addr.ip().to_canonical();
     let broadcast = matches!(ip, IpAddr::V4(v4) if v4.is_broadcast());
     if addr.port() == 0 || ip.is_unspecified() || ip.is_multicast() || broadcast {
         return false;
     }
-    let class = class_of(ip);
+    let (class, usual) = (class_of(ip), addr.port() >= FIRST_PORT);
     match source {
         PeerSource::Added => true,
-        PeerSource::Tracker(through) => class == AddrClass::Public || class == through,
+        PeerSource::Tracker(through) => usual && (class == AddrClass::Public || class == through),
         PeerSource::Lan => class != AddrClass::Public,
-        PeerSource::Gossip => class == AddrClass::Public,
+        PeerSource::Gossip => usual && class == AddrClass::Public,
     }
 }
 
@@ -118,28 +125,60 @@ mod tests {
     use super::*;
 
     #[test]
+    fn classes_of_addresses() {
+        for (ip, class) in [
+            ("127.0.0.1", AddrClass::Loopback),
+            ("127.9.9.9", AddrClass::Loopback),
+            ("::1", AddrClass::Loopback),
+            ("::ffff:127.0.0.1", AddrClass::Loopback),
+            ("0.0.0.0", AddrClass::Loopback),
+            ("10.0.0.1", AddrClass::Private),
+            ("172.31.0.1", AddrClass::Private),
+            ("192.168.1.1", AddrClass::Private),
+            ("169.254.169.254", AddrClass::Private),
+            ("100.64.0.1", AddrClass::Private),
+            ("fd00::1", AddrClass::Private),
+            ("fe80::1", AddrClass::Private),
+            ("100.128.0.1", AddrClass::Public),
+            ("172.32.0.1", AddrClass::Public),
+            ("9.9.9.9", AddrClass::Public),
+            ("2001:db8::1", AddrClass::Public),
+        ] {
+            assert_eq!(class_of(ip.parse().unwrap()), class, "{ip}");
+        }
+    }
+
+    #[test]
     fn which_addresses_are_believed() {
         use AddrClass::*;
         use PeerSource::*;
         for (addr, source, accepted) in [
-            ("8.8.8.8:1", Tracker(Public), true),
-            ("8.8.8.8:1", Tracker(Loopback), true),
+            ("8.8.8.8:5555", Tracker(Public), true),
+            ("8.8.8.8:5555", Tracker(Loopback), true),
             ("8.8.8.8:0", Added, false),
-            ("127.0.0.1:1", Tracker(Public), false),
-            ("127.0.0.1:1", Tracker(Private), false),
-            ("127.0.0.1:1", Tracker(Loopback), true),
-            ("127.0.0.1:1", Gossip, false),
+            ("127.0.0.1:5555", Tracker(Public), false),
+            ("127.0.0.1:5555", Tracker(Private), false),
+            ("127.0.0.1:5555", Tracker(Loopback), true),
+            ("127.0.0.1:5555", Gossip, false),
             ("127.0.0.1:1", Added, true),
-            ("10.0.0.1:1", Tracker(Public), false),
-            ("10.0.0.1:1", Tracker(Private), true),
+            ("10.0.0.1:5555", Tracker(Public), false),
+            ("10.0.0.1:5555", Tracker(Private), true),
             ("10.0.0.1:1", Lan, true),
             ("8.8.8.8:1", Lan, false),
-            ("[::ffff:127.0.0.1]:1", Tracker(Public), false),
-            ("[fe80::1]:1", Gossip, false),
-            ("[2001:db8::1]:1", Gossip, true),
+            ("[::ffff:127.0.0.1]:5555", Tracker(Public), false),
+            ("[fe80::1]:5555", Gossip, false),
+            ("[2001:db8::1]:5555", Gossip, true),
             ("0.0.0.0:1", Added, false),
             ("224.0.0.1:1", Added, false),
             ("255.255.255.255:1", Added, false),
+            ("[::ffff:0.0.0.0]:5555", Gossip, false),
+            ("[::ffff:224.0.0.1]:5555", Gossip, false),
+            ("[::ffff:255.255.255.255]:5555", Tracker(Public), false),
+            ("169.254.169.254:5555", Tracker(Public), false),
+            ("100.64.0.1:5555", Gossip, false),
+            ("8.8.8.8:22", Gossip, false),
+            ("8.8.8.8:22", Tracker(Public), false),
+            ("8.8.8.8:443", Added, true),
         ] {
             let mut candidates = Candidates::new(10);
             let accepts = candidates.add(addr.parse().unwrap(), source, WireHash([0; 20]));
@@ -149,9 +188,9 @@ mod tests {
 
     #[test]
     fn an_address_that_never_answers_is_forgotten() {
-        let (mut candidates, addr) = (Candidates::new(1), "8.8.8.8:1".parse().unwrap());
+        let (mut candidates, addr) = (Candidates::new(1), "8.8.8.8:5555".parse().unwrap());
         assert!(candidates.add(addr, PeerSource::Gossip, WireHash([0; 20])));
-        assert!(!candidates.add("8.8.4.4:1".parse().unwrap(), PeerSource::Gossip, WireHash([0; 20])));
+        assert!(!candidates.add("8.8.4.4:5555".parse().unwrap(), PeerSource::Gossip, WireHash([0; 20])));
         for _ in 0..MAX_FAILURES {
             assert!(!candidates.ready(Time::MAX).is_empty());
             candidates.failed(addr, None, Time::ZERO);

@@ -8,6 +8,9 @@ use crate::session::{Phase, Session};
 use crate::units::{BlockRef, PieceIndex, Time};
 use crate::wire::Message;
 
+/// A peer may come to have everything, lose a file and mend it; more often than this it plays with us.
+const MAX_HAVE_ALLS: u32 = 16;
+
 impl Swarm {
     pub(super) fn on_message(&mut self, now: Time, conn: ConnId, message: Message) {
         let Some(session) = self.conns.get_mut(&conn).filter(|s| s.phase == Phase::Open) else { return };
@@ -102,8 +105,16 @@ impl Swarm {
     }
 
     fn on_have_all(&mut self, now: Time, conn: ConnId) {
+        // Said again it is no news, and booking all pieces anew for five bytes would keep us busy.
+        if self.conns.get(&conn).is_none_or(|session| session.pieces.is_complete()) {
+            return;
+        }
         self.forget_pieces(conn);
         let Some(session) = self.conns.get_mut(&conn) else { return };
+        session.have_alls += 1;
+        if session.have_alls > MAX_HAVE_ALLS {
+            return self.violation(now, conn, "have all: over and over");
+        }
         session.pieces.set_all();
         self.learn_pieces(now, conn);
         self.fill(now, conn);

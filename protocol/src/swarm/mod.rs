@@ -22,6 +22,8 @@ mod commands;
 #[cfg(test)]
 mod tests;
 
+#[cfg(feature = "net")]
+pub(crate) use candidates::class_of;
 pub use io::*;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};

@@ -1,12 +1,13 @@
 //! Strangers who do not keep to the protocol.
 
 use super::build::{ANY_PORT, Build};
+use bytes::BytesMut;
 use protocol::disk::FileStore;
 use protocol::metainfo::Mode;
 use protocol::net::{AddSwarm, Node, NodeConfig};
 use protocol::swarm::Role;
 use protocol::units::{PeerId, WireHash};
-use protocol::wire::{Handshake, Reserved};
+use protocol::wire::{Handshake, HashRange, Message, Reserved, encode};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -85,6 +86,27 @@ async fn whoever_breaks_the_protocol_is_hung_up_on_and_others_are_served() {
     super::completed(&mut leech).await;
     build.assert_copied(into.path());
     tokio::join!(node.shutdown(), leech_node.shutdown());
+}
+
+/// Fifty bytes ask for seventeen thousand. All of the answers would be 3.4 GB; gathering them first takes longer than
+/// `rest` waits.
+#[tokio::test]
+async fn whoever_asks_and_does_not_listen_is_hung_up_on() {
+    let build = Build::new(Mode::Hybrid, &[600 * 16384]);
+    let (node, _swarm, hash) = impatient(&build).await;
+    let mut socket = TcpStream::connect(node.local_addr().unwrap()).await.unwrap();
+    socket.write_all(&handshake(hash)).await.unwrap();
+    let root = build.torrent.layout.files[0].root.unwrap();
+    let mut questions = BytesMut::new();
+    for _ in 0..200_000 {
+        let range = HashRange { root, base_layer: 0, index: 0, length: 512, proof_layers: 9 };
+        encode(&Message::HashRequest(range), &mut questions);
+    }
+    // It may be closed before all is sent.
+    let _ = socket.write_all(&questions).await;
+    let answers = rest(&mut socket).await.len();
+    assert!(answers < 16 << 20, "{answers} bytes");
+    node.shutdown().await;
 }
 
 #[tokio::test]

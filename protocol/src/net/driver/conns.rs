@@ -85,6 +85,11 @@ impl Conns {
         what(slot);
     }
 
+    /// Whether a peer does not take even messages any more: more than `max_small` bytes of them wait for it.
+    pub(super) fn is_stuck(&self, conn: ConnId, max_small: usize) -> bool {
+        self.slots.get(&conn).is_some_and(|slot| slot.waiting_small() > max_small as u64)
+    }
+
     /// Hands over what was staged. Returns connections whose peers do not take even messages any more: they hold
     /// more than `max_small` bytes of them.
     pub(super) fn flush(&mut self, max_small: usize) -> Vec<ConnId> {
@@ -92,7 +97,7 @@ impl Conns {
         for conn in self.dirty.drain(..) {
             let Some(slot) = self.slots.get_mut(&conn) else { continue };
             slot.flush();
-            if slot.handed.small - slot.gone.small.min(slot.handed.small) > max_small as u64 {
+            if slot.waiting_small() > max_small as u64 {
                 stuck.push(conn);
             }
         }
@@ -108,6 +113,11 @@ impl Conns {
 }
 
 impl Slot {
+    /// Bytes of messages, blocks not counted, that are not in the kernel yet.
+    fn waiting_small(&self) -> u64 {
+        (self.handed.small + self.small.len() as u64).saturating_sub(self.gone.small)
+    }
+
     fn end_small(&mut self) {
         if !self.small.is_empty() {
             let bytes = self.small.split().freeze();

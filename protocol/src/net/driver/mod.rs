@@ -26,6 +26,8 @@ use url::Url;
 
 /// Feeds taken before outputs are handed over.
 const MAX_FEEDS: usize = 64;
+/// Messages handled before other tasks of the process get their turn.
+const MAX_HANDLED: usize = 4096;
 
 /// Microseconds since the node's start, as the machine counts time.
 #[derive(Clone, Copy, Debug)]
@@ -89,6 +91,8 @@ pub(super) struct Driver {
     stop: CancellationToken,
     tasks: TaskTracker,
     incoming: u64,
+    /// Messages since other tasks had their turn.
+    handled: usize,
     /// What the owner set for this swarm alone.
     own_rates: Rates,
     /// What the machine was told: the lower of the owner's and the node's, so that it shares out what there is
@@ -122,6 +126,9 @@ impl Driver {
                 taken = inbox.feed.recv_many(&mut feeds, MAX_FEEDS), if !driver.stopped => {
                     debug_assert!(taken > 0, "the driver holds a sender");
                     feeds.drain(..).for_each(|feed| driver.feed(feed));
+                    if std::mem::take(&mut driver.handled) >= MAX_HANDLED {
+                        tokio::task::yield_now().await;
+                    }
                 }
                 () = driver.owner.catch_up() => {}
                 () = &mut sleep => driver.tick(),
@@ -151,6 +158,7 @@ impl Driver {
             stop,
             tasks: TaskTracker::new(),
             incoming: 0,
+            handled: 0,
             own_rates: rates,
             told_rates: rates,
             stop_by: None,
@@ -313,6 +321,13 @@ impl Driver {
                 return;
             }
             self.handle(Input::Message { conn, message });
+            self.handled += 1;
+            // A short message can ask for a long answer, and thousands of them come at once: whoever does not take
+            // the answers is not given more of them.
+            if self.conns.is_stuck(conn, self.limits().max_queued_bytes) {
+                self.conns.close(conn);
+                return self.handle(Input::Disconnected { conn });
+            }
         }
     }
 
