@@ -12,6 +12,8 @@ use tokio::net::TcpStream;
 
 /// Bytes read before the driver and other connections get their turn.
 const BURST: usize = 1024 * 1024;
+/// Messages likewise: decoded, the shortest take many times their bytes.
+const MAX_MESSAGES: usize = 2048;
 /// A read is offered at least this much room.
 const MIN_ROOM: usize = 64 * 1024;
 /// A wake that brought less than this was no block: the connection can do without a buffer of its own.
@@ -24,6 +26,8 @@ pub(super) struct Reader {
     decoder: Decoder,
     buf: BytesMut,
     messages: Vec<Message>,
+    /// Decoding stopped at [`MAX_MESSAGES`]: there may be more in the buffer.
+    full: bool,
 }
 
 impl Reader {
@@ -32,7 +36,15 @@ impl Reader {
             Some(files) => Decoder::new(files.torrent.layout.piece_count()),
             None => Decoder::without_metadata(),
         };
-        Reader { link, conn, expects_handshake, decoder, buf: BytesMut::new(), messages: Vec::new() }
+        Reader {
+            link,
+            conn,
+            expects_handshake,
+            decoder,
+            buf: BytesMut::new(),
+            messages: Vec::new(),
+            full: false,
+        }
     }
 
     /// Reads until something is wrong.
@@ -57,7 +69,9 @@ impl Reader {
         let mut reading = self.link.reading.clone();
         loop {
             reading.wait_for(|open| *open).await.map_err(|_| End::Stopped)?;
-            socket.readable().await?;
+            if !std::mem::take(&mut self.full) {
+                socket.readable().await?;
+            }
             let (read, end) = self.burst(socket);
             self.deliver().await?;
             end?;
@@ -82,7 +96,10 @@ impl Reader {
     /// before an error counts.
     fn burst(&mut self, socket: &TcpStream) -> (usize, Result<(), End>) {
         let mut total = 0;
-        while total < BURST {
+        if let Err(end) = self.decode() {
+            return (total, Err(end));
+        }
+        while total < BURST && !self.full {
             let read = match self.fill(socket) {
                 Ok(0) => break,
                 Ok(read) => read,
@@ -117,6 +134,10 @@ impl Reader {
         while let Some(&claim) = self.buf.first_chunk() {
             let whole = (u32::from_be_bytes(claim) as usize).saturating_add(claim.len());
             if self.buf.capacity() < whole && whole <= RECV_LEN {
+                break;
+            }
+            if self.messages.len() >= MAX_MESSAGES {
+                self.full = true;
                 break;
             }
             match self.decoder.decode(&mut self.buf)? {
