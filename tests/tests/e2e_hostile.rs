@@ -7,7 +7,6 @@
 
 use std::fs;
 use std::net::SocketAddr;
-use std::process::Command;
 
 use samara_tests::fixtures::{GameSize, generate_release};
 use samara_tests::support::{
@@ -140,7 +139,9 @@ fn nobody_but_liars() {
     assert_same(&world.studio.scratch("build"), &player.dir);
 }
 
-fn web_manners() -> Vec<(&'static str, fn(&Request) -> Edit)> {
+type WebManner = (&'static str, fn(&Request) -> Edit);
+
+fn web_manners() -> Vec<WebManner> {
     vec![
         ("lies", |request| match &request.file {
             Some(file) => Edit::Body(file.iter().map(|byte| !byte).collect()),
@@ -175,12 +176,13 @@ fn web_seeds_beside_a_good_peer() {
 #[test]
 fn web_seeds_alone() {
     let world = world();
-    for (case, edit) in web_manners() {
+    // Each waits for its player's patience to end, so here are only those that differ most.
+    let manners =
+        web_manners().into_iter().filter(|(case, _)| ["lies", "stalls", "cuts", "fails"].contains(case));
+    for (case, edit) in manners {
         world.tell(&[], edit);
         let player = world.studio.player(&format!("player {case}"));
-        let begun = std::time::Instant::now();
         let failed = player.install(&["--no-peers", "--patience", "2"]);
-        println!("{case}: gave up after {:?}, {:?}", begun.elapsed(), failed.notes());
         failed.failed("E-NO-SOURCES");
         world.tell(&[], |_| Edit::Serve);
         let _ = player.install(&["--no-peers"]).ok();
@@ -244,5 +246,4 @@ fn the_seedbox_goes_away_and_comes_back() {
     assert_same(&studio.scratch("build"), &player.dir);
     let _ = seedbox.stop();
     player.update(&[]).failed("E-OFFLINE");
-    assert!(Command::new("true").status().unwrap().success());
 }

@@ -109,7 +109,7 @@ fn a_file_that_cannot_be_read() {
     let studio = studio();
     let build = studio.scratch("build");
     put(&build, "x", b"x");
-    fs::set_permissions(build.join("x"), fs::Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(build.join("x"), fs::Permissions::from_mode(0o000)).unwrap();
     if fs::read(build.join("x")).is_err() {
         studio.try_publish(&build, "2.0", &[]).failed("E-BUILD-UNREADABLE");
         nothing_published(&studio, "unreadable");
