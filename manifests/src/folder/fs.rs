@@ -3,6 +3,7 @@
 //! Paths are relative to the install folder, `/` between parts. No call follows a link: each folder on the way is opened
 //! by handle and refused when it is a link, so a link planted at any moment cannot lead out of the install.
 
+use std::collections::VecDeque;
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -120,12 +121,15 @@ pub trait Fs: Send + Sync {
     fn space(&self) -> Option<u64>;
 }
 
+/// How many folders' handles are kept open.
+const RECENT_MAX: usize = 4;
+
 /// The real one: everything below one folder handle.
 pub struct CapFs {
     root: Arc<Dir>,
     root_path: PathBuf,
-    /// The parent asked for last: a release is worked through in path order.
-    recent: Mutex<Option<(String, Arc<Dir>)>>,
+    /// The folders asked for last, newest first: a release is worked through in path order, out of one staging folder.
+    recent: Mutex<VecDeque<(String, Arc<Dir>)>>,
 }
 
 impl CapFs {
@@ -135,7 +139,7 @@ impl CapFs {
     /// When it cannot be opened or is not a folder.
     pub fn open(root_path: &Path) -> io::Result<Self> {
         let root = Dir::open_ambient_dir(root_path, cap_std::ambient_authority())?;
-        Ok(Self { root: Arc::new(root), root_path: root_path.to_owned(), recent: Mutex::new(None) })
+        Ok(Self { root: Arc::new(root), root_path: root_path.to_owned(), recent: Mutex::default() })
     }
 
     fn folder(&self, path: &str) -> io::Result<Arc<Dir>> {
@@ -143,9 +147,7 @@ impl CapFs {
             return Ok(Arc::clone(&self.root));
         }
         let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((known, dir)) = recent.as_ref()
-            && known == path
-        {
+        if let Some((_, dir)) = recent.iter().find(|(known, _)| known == path) {
             return Ok(Arc::clone(dir));
         }
         let mut dir: Option<Dir> = None;
@@ -156,7 +158,8 @@ impl CapFs {
             dir = Some(dir.as_ref().unwrap_or(&self.root).open_dir_nofollow(part)?);
         }
         let dir = dir.map_or_else(|| Arc::clone(&self.root), Arc::new);
-        *recent = Some((path.to_owned(), Arc::clone(&dir)));
+        recent.truncate(RECENT_MAX - 1);
+        recent.push_front((path.to_owned(), Arc::clone(&dir)));
         Ok(dir)
     }
 
@@ -170,7 +173,13 @@ impl CapFs {
 
     /// After a folder may have moved, a remembered handle could stand for another path.
     fn forget(&self) {
-        *self.recent.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        self.recent.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
+    /// Keeps only handles of our own hidden folder, which is locked.
+    fn forget_outside(&self) {
+        let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
+        recent.retain(|(path, _)| path.split('/').next() == Some(super::PRIVATE));
     }
 }
 
@@ -284,7 +293,13 @@ impl Fs for CapFs {
         let (from_dir, from_name) = self.parent(from)?;
         let (to_dir, to_name) = self.parent(to)?;
         platform::make_replaceable(&to_dir, to_name)?;
-        self.forget();
+        // Thousands of files are renamed out of staging, where nobody else moves folders. The player's own folders are
+        // looked up anew each time: he may have moved one.
+        if from_dir.symlink_metadata(from_name)?.is_dir() {
+            self.forget();
+        } else {
+            self.forget_outside();
+        }
         from_dir.rename(from_name, &to_dir, to_name)
     }
 
