@@ -38,14 +38,15 @@ impl Line {
             self.bar.set_length(view.total_bytes);
             self.bar.set_position(view.done_bytes.min(view.total_bytes));
             // The template is fixed: it cannot fail.
-            if let Ok(style) = ProgressStyle::with_template("{msg:11} [{bar:24}] {prefix}") {
+            if let Ok(style) = ProgressStyle::with_template("{prefix:11} [{bar:14}] {wide_msg}") {
                 self.bar.set_style(style.progress_chars("=> "));
             }
-        } else if let Ok(style) = ProgressStyle::with_template("{msg:11} {prefix}") {
+        } else if let Ok(style) = ProgressStyle::with_template("{prefix:11} {wide_msg}") {
             self.bar.set_style(style);
         }
-        self.bar.set_message(title(view.phase));
-        self.bar.set_prefix(details(view));
+        // What comes last is cut off where the terminal ends: a line that wraps cannot be taken back.
+        self.bar.set_prefix(title(view.phase));
+        self.bar.set_message(details(view));
         self.bar.tick();
     }
 
@@ -91,7 +92,7 @@ fn details(view: &TaskView) -> String {
     if view.phase == Phase::Downloading {
         parts.push(format!("{}/s", HumanBytes(view.download_rate)));
         if let Some(left) = view.time_left {
-            parts.push(format!("{} left", HumanDuration(Duration::from_secs(left.as_secs()))));
+            parts.push(format!("{:#} left", HumanDuration(Duration::from_secs(left.as_secs()))));
         }
         let from = [
             ("network neighbours", view.sources.lan),
