@@ -21,7 +21,7 @@ import time
 HERE = os.path.dirname(os.path.abspath(__file__))
 PROGRAMS = os.path.join(os.environ.get("CARGO_TARGET_DIR") or os.path.join(HERE, "../../target"), "release")
 TICK = 1 / os.sysconf("SC_CLK_TCK")
-CASES = {"v1": ("v1", 1), "v2": ("v2", 1), "hybrid": ("hybrid", 1), "tree": ("hybrid", 2000)}
+CASES = {"v1": ("v1", 1), "v2": ("v2", 1), "hybrid": ("hybrid", 1), "tree": ("hybrid", 2000), "tree-v1": ("v1", 2000), "tree-v2": ("v2", 2000)}
 
 
 def make_data(folder, mib, files):

@@ -140,7 +140,10 @@ impl Node {
             door.shut(&hashes);
         });
         let control = SwarmControl { commands: command_sender.downgrade(), stats };
-        self.swarms.lock().unwrap_or_else(PoisonError::into_inner).push(control.clone());
+        let mut swarms = self.swarms.lock().unwrap_or_else(PoisonError::into_inner);
+        swarms.retain(|swarm| swarm.commands.strong_count() > 0);
+        swarms.push(control.clone());
+        drop(swarms);
         Ok(SwarmHandle { events, control, _commands: command_sender, driver })
     }
 
