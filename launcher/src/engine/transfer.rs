@@ -9,8 +9,8 @@ use std::time::Duration;
 use protocol::blockset::BlockSet;
 use protocol::disk::FileStore;
 use protocol::metainfo::Torrent;
-use protocol::net::{AddSwarm, SwarmHandle, WebSeed};
-use protocol::swarm::{self, Event, Start, Stats};
+use protocol::net::{AddSwarm, SwarmHandle, WebSeed, class_of_host};
+use protocol::swarm::{self, AddrClass, Event, Start, Stats};
 use protocol::units::{FileIndex, Root};
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
@@ -25,6 +25,8 @@ use crate::error::LaunchError;
 
 /// Trackers announced to, at most.
 const TRACKERS_MAX: usize = 16;
+/// Addresses of one kind looked at, at most.
+const HINTS_MAX: usize = 64;
 /// Longest wait for a seedbox's name to be looked up.
 const LOOKUP: Duration = Duration::from_secs(5);
 
@@ -173,20 +175,24 @@ async fn start(context: &Context, job: Job) -> Result<(SwarmHandle, usize), Laun
     let node = context.node().await?;
     let Job { torrent, files, have, wanted, leaves, hints, sources } = job;
     let announce = torrent.announce.clone();
+    // The first base is the repository the player named.
+    let reach = match hints.web.first().and_then(|base| http_url(base)) {
+        Some(base) => class_of_host(&base).await,
+        None => AddrClass::Public,
+    };
     let mut add =
         AddSwarm::new(swarm::Content { torrent, have, wanted, leaves }, Arc::new(FileStore::new(files)));
     add.use_peers = sources.peers;
     if sources.peers {
         // Signed trackers first; the torrent's own are hints like any other.
         let trackers = hints.trackers.iter().chain(announce.iter().flatten());
-        add.trackers = trackers.filter_map(|text| http_url(text)).collect();
-        let mut seen = HashSet::new();
-        add.trackers.retain(|url| seen.insert(url.clone()));
+        add.trackers = allowed(reach, trackers).await;
         add.trackers.truncate(TRACKERS_MAX);
         add.peers = resolve(&hints.peers).await;
+        add.peers.retain(|addr| swarm::class_of(addr.ip()) >= reach);
     }
     if sources.web {
-        let bases = hints.web.iter().filter_map(|text| http_url(text));
+        let bases = allowed(reach, &hints.web).await.into_iter();
         let blobs = bases.filter_map(|base| base.join("blobs/").ok());
         add.web_seeds = blobs.map(|base| WebSeed::ByContent { base }).collect();
     }
@@ -199,6 +205,16 @@ async fn start(context: &Context, job: Job) -> Result<(SwarmHandle, usize), Laun
     );
     let web_seeds = add.web_seeds.len();
     Ok((node.add(add).await?, web_seeds))
+}
+
+/// Addresses without repetition, and none in a more private network than the repository's: a server must not make a
+/// player's machine talk to its router.
+async fn allowed(reach: AddrClass, texts: impl IntoIterator<Item = &String>) -> Vec<Url> {
+    let mut seen = HashSet::new();
+    let urls = texts.into_iter().take(HINTS_MAX).filter_map(|text| http_url(text));
+    let urls: Vec<Url> = urls.filter(|url| seen.insert(url.clone())).collect();
+    let classes = futures_util::future::join_all(urls.iter().map(class_of_host)).await;
+    urls.into_iter().zip(classes).filter(|(_, class)| *class >= reach).map(|(url, _)| url).collect()
 }
 
 fn http_url(text: &str) -> Option<Url> {
@@ -330,4 +346,23 @@ fn starved(sources: Sources, patience: Duration) -> LaunchError {
         _ => "web",
     };
     LaunchError::NoSources { cause: format!("nothing came from {kinds} for {} s", patience.as_secs()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn no_hint_leads_into_a_more_private_network() {
+        let texts =
+            ["http://127.0.0.1:80/announce", "http://192.168.0.1/announce", "http://20.1.2.3/announce"];
+        let texts = texts.map(str::to_owned);
+        let twice = texts.iter().chain(&texts);
+        for (reach, left) in [(AddrClass::Loopback, 3), (AddrClass::Private, 2), (AddrClass::Public, 1)] {
+            let urls = allowed(reach, twice.clone()).await;
+            assert_eq!(urls.len(), left, "{reach:?}");
+            assert_eq!(urls.last().map(Url::as_str), Some("http://20.1.2.3/announce"));
+        }
+        assert!(allowed(AddrClass::Loopback, &["ftp://20.1.2.3/".to_owned()]).await.is_empty());
+    }
 }

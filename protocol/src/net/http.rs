@@ -114,7 +114,7 @@ fn redirect_target(from: &Url, response: &Response) -> Result<Option<Url>, HttpF
 
 /// The most private class among a host's addresses. A name that this machine cannot look up is for a proxy to look
 /// up, so it counts as public.
-async fn class_of_host(url: &Url) -> AddrClass {
+pub async fn class_of_host(url: &Url) -> AddrClass {
     let name = match url.host() {
         Some(Host::Ipv4(ip)) => return class_of(ip.into()),
         Some(Host::Ipv6(ip)) => return class_of(ip.into()),

@@ -28,6 +28,7 @@ mod driver;
 mod node;
 
 pub use config::{AddSwarm, NodeConfig, NodeLimits, WebSeed};
+pub use http::class_of_host;
 pub use limiter::Limiter;
 pub use node::{Node, SwarmControl, SwarmHandle};
 

@@ -92,7 +92,8 @@ impl Candidates {
 
 /// The kind of network an address belongs to. What is neither loopback nor set aside for private networks is public;
 /// a connection to "unspecified" reaches this machine.
-pub(crate) fn class_of(ip: IpAddr) -> AddrClass {
+#[must_use]
+pub fn class_of(ip: IpAddr) -> AddrClass {
     let private = match ip.to_canonical() {
         ip if ip.is_loopback() || ip.is_unspecified() => return AddrClass::Loopback,
         IpAddr::V4(v4) => {

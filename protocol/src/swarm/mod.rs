@@ -23,7 +23,7 @@ mod commands;
 mod tests;
 
 #[cfg(feature = "net")]
-pub(crate) use candidates::class_of;
+pub use candidates::class_of;
 pub use io::*;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
