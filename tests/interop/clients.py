@@ -268,7 +268,6 @@ class Rtorrent(Client):
     """rTorrent 0.9: v1 only."""
 
     def start(self, torrent, folder):
-        self.socket = os.path.join(self.work, "rpc")
         os.makedirs(os.path.join(self.work, "session"))
         lines = [
             "system.daemon.set = true",
@@ -280,7 +279,7 @@ class Rtorrent(Client):
             "dht.mode.set = disable",
             "protocol.pex.set = no",
             "protocol.encryption.set = none",
-            f"network.scgi.open_local = {self.socket}",
+            "network.scgi.open_local = rpc",
             "network.xmlrpc.size_limit.set = 16M",
         ]
         with open(os.path.join(self.work, "rc"), "w") as file:
@@ -295,7 +294,8 @@ class Rtorrent(Client):
         head = b"CONTENT_LENGTH\0%d\0SCGI\0001\0" % len(body)
         with socket.socket(socket.AF_UNIX) as scgi:
             scgi.settimeout(5)
-            scgi.connect(self.socket)
+            # By way of its own folder: the whole path may be longer than a socket's address can be.
+            scgi.connect(f"/proc/{self.process.pid}/cwd/rpc")
             scgi.sendall(b"%d:%s,%s" % (len(head), head, body))
             answer = b"".join(iter(lambda: scgi.recv(65536), b""))
         return xmlrpc.client.loads(answer.split(b"\r\n\r\n", 1)[1])[0][0]
