@@ -22,7 +22,6 @@ mod commands;
 #[cfg(test)]
 mod tests;
 
-#[cfg(feature = "net")]
 pub use candidates::class_of;
 pub use io::*;
 
