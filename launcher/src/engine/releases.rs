@@ -49,7 +49,12 @@ pub(crate) fn read_root(path: &Path) -> Result<Vec<u8>, LaunchError> {
     if len > ROOT_LEN_MAX {
         return Err(wrong("it is too long for a root.json".to_owned()));
     }
-    std::fs::read(path).map_err(|error| wrong(error.to_string()))
+    let bytes = std::fs::read(path).map_err(|error| wrong(error.to_string()))?;
+    // Its signatures are for the client to judge; another kind of file is better named here.
+    match serde_json::from_slice::<serde_json::Map<String, serde_json::Value>>(&bytes) {
+        Ok(root) if root.contains_key("signed") => Ok(bytes),
+        _ => Err(wrong("it is not a root.json".to_owned())),
+    }
 }
 
 /// Asks the repository, and believes only what is signed.

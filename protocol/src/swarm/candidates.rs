@@ -37,8 +37,13 @@ impl Candidates {
 
     /// True when the address is new.
     pub(super) fn add(&mut self, addr: SocketAddr, source: PeerSource, hash: WireHash) -> bool {
-        let full = self.known.len() >= self.max && source != PeerSource::Added;
-        if full || self.known.contains_key(&addr) || !is_acceptable(addr, source) {
+        // One talkative peer must not fill all places.
+        let places = match source {
+            PeerSource::Added => usize::MAX,
+            PeerSource::Gossip => self.max.div_ceil(2),
+            PeerSource::Tracker(_) | PeerSource::Lan => self.max,
+        };
+        if self.known.len() >= places || self.known.contains_key(&addr) || !is_acceptable(addr, source) {
             return false;
         }
         let fresh = Candidate { next_try: Time::ZERO, failures: 0, in_use: false, hash };
@@ -197,5 +202,18 @@ mod tests {
             candidates.failed(addr, None, Time::ZERO);
         }
         assert!(candidates.ready(Time::MAX).is_empty());
+    }
+
+    #[test]
+    fn gossip_leaves_half_of_the_places_to_others() {
+        let mut candidates = Candidates::new(10);
+        let addr = |n: u8| SocketAddr::from(([20, 1, 1, n], 6881));
+        let took =
+            (0..20).filter(|&n| candidates.add(addr(n), PeerSource::Gossip, WireHash([0; 20]))).count();
+        assert_eq!(took, 5);
+        let tracker = PeerSource::Tracker(AddrClass::Public);
+        let took = (20..40).filter(|&n| candidates.add(addr(n), tracker, WireHash([0; 20]))).count();
+        assert_eq!(took, 5);
+        assert!(candidates.add(addr(50), PeerSource::Added, WireHash([0; 20])));
     }
 }

@@ -9,7 +9,8 @@ use sha1::Sha1;
 use sha2::{Digest as _, Sha256};
 
 use super::Swarm;
-use super::io::{ConnId, Event, PeerSource};
+use super::candidates::class_of;
+use super::io::{AddrClass, ConnId, Event, PeerSource};
 use crate::session::Phase;
 use crate::units::{PieceIndex, Time};
 use crate::wire::Message;
@@ -235,6 +236,8 @@ impl Swarm {
                 let reachable = if s.outgoing { PexFlags::REACHABLE } else { 0 };
                 Some(PexPeer { addr: s.listen_addr()?, flags: PexFlags(seed | reachable) })
             })
+            // Addresses of this machine and its network are nobody else's business, and of no use to them.
+            .filter(|peer| class_of(peer.addr.ip()) == AddrClass::Public)
             .collect();
         for conn in conns {
             self.gossip_to(now, conn, &known);
