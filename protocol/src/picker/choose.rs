@@ -76,7 +76,7 @@ impl Picker {
             self.start(piece);
             self.take_run(piece, ask, goal, &mut out);
             let next = piece + 1;
-            let whole = out.last().is_some_and(|last| self.ends_piece(*last));
+            let whole = out.last().is_some_and(|last| last.piece.0 == piece && self.ends_piece(*last));
             let follows = self.buckets.contains(next) && ask.mode.allows(self.availability(next));
             if out.len() >= goal || !whole || !follows || !(ask.has)(next) || !joins(piece, next) {
                 return out;

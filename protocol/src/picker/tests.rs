@@ -169,6 +169,8 @@ fn a_run_has_no_gaps_and_stops_where_it_is_told() {
         (".. .. ..", 9, false, "11 .. .."),
         (".x .. ..", 9, true, "1x .. .."),
         ("-. .x ..", 9, true, "-1 1x .."),
+        // A piece that begins with what is there already is not leapt over.
+        (".. x. ..", 9, true, "11 x. .."),
     ] {
         let mut picker = setup(state, "011");
         let mut rng = ChaCha8Rng::seed_from_u64(1);

@@ -333,7 +333,11 @@ impl Active {
         for span in blocks.iter().flat_map(|block| self.torrent.layout.spans(*block)) {
             let range = span.file_offset..span.file_offset + u64::from(span.len);
             match parts.back_mut() {
-                Some(last) if last.file == span.file && span.file.is_some() => last.range.end = range.end,
+                Some(last)
+                    if last.file == span.file && span.file.is_some() && last.range.end == range.start =>
+                {
+                    last.range.end = range.end;
+                }
                 _ => parts.push_back(Part { file: span.file, range }),
             }
         }
