@@ -19,7 +19,7 @@ use crate::wire::Message;
 /// If players take longer than this to bring what lacks, others are asked as well.
 const HUNGER: Duration = Duration::from_secs(2);
 /// In the endgame, a block that was asked for longer ago than usual, within these bounds, may be asked of another.
-const ENDGAME_AFTER: (Duration, Duration) = (Duration::from_millis(300), Duration::from_secs(4));
+const ENDGAME_AFTER: (Duration, Duration) = (Duration::from_millis(800), Duration::from_secs(4));
 /// A peer that lets requests time out so often is closed.
 const MAX_STRIKES: u32 = 3;
 /// The most blocks asked of a seedbox at a time beyond what its rate needs.
