@@ -6,7 +6,9 @@ use clap::Parser;
 use samara_tests::demo;
 
 fn main() -> ExitCode {
-    match demo::run(&demo::Arguments::parse()) {
+    // `cargo demo --exit` and `cargo demo -- --exit` mean the same.
+    let arguments = std::env::args_os().filter(|argument| argument != "--");
+    match demo::run(&demo::Arguments::parse_from(arguments)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("demo: {error:#}");
