@@ -190,8 +190,8 @@ fn what_next(world: &World, players: &[Player], dir: &Path) -> String {
     format!(
         "The seedbox and {} players keep serving; Ctrl-C ends them. Things to try from another terminal:\n\n  \
          curl {url}metrics\n  \
-         cargo run --release -p launcher -- install --repo {url} --trust {root} --game {game} --dir {fifth}\n  \
-         cargo run --release -p launcher -- verify --repair --dir {fifth}\n",
+         cargo run --profile demo -p launcher -- install --repo {url} --trust {root} --game {game} --dir {fifth}\n  \
+         cargo run --profile demo -p launcher -- verify --repair --dir {fifth}\n",
         players.len(),
         url = world.url(),
         root = world.root_json().display(),
