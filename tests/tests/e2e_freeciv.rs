@@ -18,7 +18,7 @@ use sha2::{Digest as _, Sha256};
 
 /// What may come twice, because it was asked of two sources near the end: a part of everything, and some blocks.
 fn with_slack(bytes: u64) -> u64 {
-    bytes + bytes / 10 + (1 << 20)
+    bytes + bytes / 50 + (1 << 20)
 }
 
 /// Each content of a build with its length.
