@@ -6,6 +6,7 @@ mod ids;
 mod identity;
 mod frame;
 mod manifest;
+mod packs;
 mod docs;
 
 pub use cbor::CborError;
@@ -14,10 +15,22 @@ pub use frame::{FrameError, MAX_FRAME_BYTES};
 pub use identity::{FileIdentity, IdentityError, MAX_FILE_BYTES};
 pub use ids::{ChannelName, GameId, IdError, MAX_ID_BYTES, Version};
 pub use manifest::{FileKind, ManifestError, ManifestFile, ReleaseManifest, SCHEMA};
+pub use packs::{
+    MAX_PACK_INDEX_BYTES, MAX_PACK_LIST_BYTES, MAX_PACK_MEMORY_BYTES, MAX_PACKS, PACKS_SCHEMA, PackBase,
+    PackEntry, PackList, PackListError, pack_torrent_name,
+};
+
+#[cfg(test)]
+pub(crate) use packs::tests as packs_tests;
 
 /// Target path of a release's manifest, signed by the game's offline release role.
 pub fn manifest_target(game: &GameId, version: &Version) -> String {
     format!("games/{game}/releases/{version}.manifest")
+}
+
+/// Target path of a release's pack list, signed by the game's offline release role and replaced by later revisions.
+pub fn packs_target(game: &GameId, version: &Version) -> String {
+    format!("games/{game}/releases/{version}.packs")
 }
 
 /// Target path of a channel document, signed by the game's online channels role.

@@ -15,6 +15,8 @@ pub struct Limits {
     pub doc_bytes: u64,
     /// A release manifest, in bytes.
     pub manifest_bytes: u64,
+    /// A release's pack list, in bytes.
+    pub packs_bytes: u64,
     /// Roots followed in one refresh.
     pub root_rotations: u32,
     /// Roles visited while one target is looked up.
@@ -30,6 +32,7 @@ impl Default for Limits {
             targets_bytes: 5 << 20,
             doc_bytes: crate::release::MAX_DOC_BYTES,
             manifest_bytes: crate::release::MAX_FRAME_BYTES as u64,
+            packs_bytes: crate::release::MAX_PACK_LIST_BYTES,
             root_rotations: 256,
             delegations: 32,
         }

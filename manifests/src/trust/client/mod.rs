@@ -188,7 +188,7 @@ impl Client {
         config.timestamp_max_length = limits.timestamp_bytes;
         config.snapshot_max_length = limits.snapshot_bytes;
         config.targets_max_length = limits.targets_bytes;
-        config.target_max_length = limits.manifest_bytes.max(limits.doc_bytes);
+        config.target_max_length = limits.manifest_bytes.max(limits.doc_bytes).max(limits.packs_bytes);
         config.max_root_rotations = limits.root_rotations;
         config.max_delegations = limits.delegations;
         config

@@ -5,8 +5,8 @@ use sigstore_tuf::TargetFile;
 
 use super::{Client, Current};
 use crate::release::{
-    ChannelDoc, ChannelName, FloorDoc, GameId, ReleaseManifest, RollbackDoc, Version, channel_target,
-    floor_target, manifest_target, rollback_target,
+    ChannelDoc, ChannelName, FloorDoc, GameId, PackList, ReleaseManifest, RollbackDoc, Version,
+    channel_target, floor_target, manifest_target, packs_target, rollback_target,
 };
 use crate::trust::error::TrustError;
 use crate::trust::model::{channels_role, release_role};
@@ -84,6 +84,34 @@ impl Client {
         current.check_game(game)?;
         let (manifest, manifest_bytes) = current.manifest(game, version, limits.manifest_bytes).await?;
         Ok(Resolved { manifest, manifest_bytes, channel: None, rollback: None, fresh: current.fresh })
+    }
+
+    /// The packs that lead to a release; `None` when it has none. An update that runs finishes with the list it began
+    /// with: ask once.
+    ///
+    /// Packs save bytes and are never needed: whoever meets [`TrustError::BadContent`] here (a list of a later Samara)
+    /// can go on without.
+    ///
+    /// # Errors
+    /// [`TrustError::NotFound`] for a game that does not exist, [`TrustError::NotAllowed`] when another role signed the
+    /// list, [`TrustError::BadContent`], and those of [`Client::refresh`], which must have succeeded.
+    pub async fn pack_list(
+        &mut self,
+        game: &GameId,
+        version: &Version,
+    ) -> Result<Option<PackList>, TrustError> {
+        let limits = *self.state.limits();
+        let current = self.current.as_mut().ok_or(TrustError::NotRefreshed)?;
+        current.check_game(game)?;
+        let file = packs_target(game, version);
+        let bytes = current.role_target(&release_role(game), &file, limits.packs_bytes).await?;
+        let Some(bytes) = bytes else { return Ok(None) };
+        let list = PackList::decode(&bytes).map_err(|error| bad_content(&file, error.code(), &error))?;
+        if list.game != *game || list.version != *version {
+            let reason = format!("{file} describes {} {}", list.game, list.version);
+            return Err(TrustError::NotAllowed { reason });
+        }
+        Ok(Some(list))
     }
 
     /// Any target by its path, as TUF finds it: for tools. `local` is returned when it is what was signed.

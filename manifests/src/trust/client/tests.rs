@@ -7,7 +7,9 @@ use std::task::{Context, Poll, Waker};
 use super::*;
 use crate::release::{ChannelDoc, FloorDoc, RollbackDoc, SCHEMA, channel_target, manifest_target};
 use crate::trust::publisher::Repository;
-use crate::trust::publisher::tests::{START, Studio, channel, copy_tree, game, manifest, stable, version};
+use crate::trust::publisher::tests::{
+    START, Studio, channel, copy_tree, game, manifest, packs_of_2, stable, version,
+};
 
 /// Test transports answer at once, so a future of a client is ready when it is first asked.
 fn now<T>(future: impl Future<Output = T>) -> T {
@@ -158,6 +160,50 @@ fn a_channel_leads_to_a_manifest() {
     assert_eq!(now(client.target(&target, Some(bytes.clone()))).unwrap(), bytes);
     assert!(world.network.asked().is_empty(), "a good local copy is not fetched");
     assert_eq!(now(client.target(&target, Some(b"other".to_vec()))).unwrap(), bytes);
+}
+
+#[test]
+fn a_pack_list_is_followed_and_never_goes_back() {
+    let mut world = World::new();
+    world.studio.publish("2", 2, START);
+    let ask = |world: &World, text: &str| {
+        let mut client = world.client();
+        now(client.refresh(START, Freshness::Required))?;
+        now(client.pack_list(&game(), &version(text)))
+    };
+    assert_eq!(ask(&world, "2").unwrap(), None);
+    world.studio.repo.set_packs(&mut world.studio.offline, &packs_of_2(1), START).unwrap();
+    assert_eq!(ask(&world, "2").unwrap(), Some(packs_of_2(1)));
+    world.network.asked();
+    let old = tempfile::tempdir().unwrap();
+    copy_tree(&world.studio.repo.paths().public, old.path());
+    world.studio.repo.set_packs(&mut world.studio.offline, &packs_of_2(2), START).unwrap();
+    assert_eq!(ask(&world, "2").unwrap(), Some(packs_of_2(2)));
+    assert_eq!(ask(&world, "9").unwrap(), None, "no packs, as far as the studio signed");
+
+    // The list in other bytes, the list of before under the new one's name, and the whole old repository.
+    let file = world.network.asked().into_iter().rfind(|file| file.ends_with(".packs")).unwrap();
+    for bytes in [packs_of_2(1).encode().unwrap(), b"{}".to_vec(), Vec::new()] {
+        world.network.harm(&file, Harm::Bytes(bytes));
+        let code = ask(&world, "2").unwrap_err().code();
+        assert!(matches!(code, "E-TRUST-TAMPERED" | "E-TRUST-TRUNCATED" | "E-TRUST-TOO-LARGE"), "{code}");
+    }
+    world.network.heal();
+    let replay = World { network: Network::new(old.path()), ..world };
+    assert_eq!(ask(&replay, "2").unwrap_err().code(), "E-TRUST-ROLLBACK");
+}
+
+#[test]
+fn a_stolen_server_signs_no_packs() {
+    let mut world = World::new();
+    world.studio.publish("2", 2, START);
+    let target = crate::release::packs_target(&game(), &version("2"));
+    world.studio.repo.sign_online(&target, packs_of_2(1).encode().unwrap(), START).unwrap();
+    let mut client = world.client();
+    now(client.refresh(START, Freshness::Required)).unwrap();
+    assert_eq!(now(client.pack_list(&game(), &version("2"))).unwrap(), None, "its role has no say there");
+    let nobody = GameId::parse("nobody").unwrap();
+    assert_eq!(now(client.pack_list(&nobody, &version("2"))).unwrap_err().code(), "E-TRUST-NOT-FOUND");
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::release::{DocError, IdError, ManifestError};
+use crate::release::{DocError, IdError, ManifestError, PackListError};
 use crate::trust::json::JsonError;
 
 /// An error of the publishing side. `Display` says what happened, [`PublishError::advice`] what to do.
@@ -107,6 +107,17 @@ pub enum PublishError {
         /// The highest so far.
         highest: u64,
     },
+    /// A pack list that is not newer than the one there.
+    #[error("revision {given} of the pack list is not above {current}, the one signed before")]
+    PackRevision {
+        /// The one given.
+        given: u64,
+        /// The one there.
+        current: u64,
+    },
+    /// A pack list that names what is not there.
+    #[error("the pack list does not fit the repository: {0}")]
+    PackMismatch(String),
     /// A channel, floor or rollback that clients would refuse.
     #[error("the channel would be refused by every launcher: {0}")]
     Refused(String),
@@ -116,6 +127,9 @@ pub enum PublishError {
     /// A manifest that cannot be published.
     #[error(transparent)]
     Manifest(#[from] ManifestError),
+    /// A pack list that cannot be published.
+    #[error(transparent)]
+    Packs(#[from] PackListError),
     /// A document that cannot be published.
     #[error(transparent)]
     Doc(#[from] DocError),
@@ -160,9 +174,12 @@ impl PublishError {
             Self::NoRelease { .. } => "E-RELEASE-UNKNOWN",
             Self::ReleaseExists { .. } => "E-RELEASE-EXISTS",
             Self::Sequence { .. } => "E-RELEASE-SEQUENCE",
+            Self::PackRevision { .. } => "E-PACKS-REVISION",
+            Self::PackMismatch(_) => "E-PACKS-MISMATCH",
             Self::Refused(_) => "E-CHANNEL-REFUSED",
             Self::Options(_) => "E-OPTIONS",
             Self::Manifest(error) => error.code(),
+            Self::Packs(error) => error.code(),
             Self::Doc(error) => error.code(),
             Self::Id(error) => error.code(),
             Self::Io { .. } => "E-REPO-IO",
@@ -187,10 +204,13 @@ impl PublishError {
             Self::NoRelease { .. } => "Check --release; publish it first.",
             Self::ReleaseExists { .. } => "Publish under a new version.",
             Self::Sequence { .. } => "Leave the sequence out, and the next one is taken.",
+            Self::PackRevision { .. } => "Another command changed the list meanwhile: run this one again.",
+            Self::PackMismatch(_) => "Publish the base first, or build the pack again from this repository.",
             Self::Refused(_) => {
                 "Sign a floor or rollback statement that allows it, or choose another release."
             }
             Self::Options(_) => "Correct the option.",
+            Self::Packs(_) => "Build the packs again; if that does not help, report this.",
             Self::Manifest(_) | Self::Doc(_) | Self::Id(_) => "Correct the name or value and publish again.",
             Self::Io { .. } => "Check space and permissions; nothing half written was published.",
         }

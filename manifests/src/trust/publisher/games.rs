@@ -4,8 +4,9 @@ use super::change::Change;
 use super::load::OfflineKeys;
 use super::{PublishError, Repository, State};
 use crate::release::{
-    ChannelDoc, ChannelName, FloorDoc, GameId, MAX_DOC_BYTES, MAX_FRAME_BYTES, ReleaseManifest, RollbackDoc,
-    Version, channel_target, floor_target, manifest_target, rollback_target,
+    ChannelDoc, ChannelName, FloorDoc, GameId, MAX_DOC_BYTES, MAX_FRAME_BYTES, MAX_PACK_LIST_BYTES, PackList,
+    ReleaseManifest, RollbackDoc, Version, channel_target, floor_target, manifest_target, packs_target,
+    rollback_target,
 };
 use crate::trust::files;
 use crate::trust::model::{Hashes, channels_role, consistent_path, game_of_role, release_role};
@@ -38,14 +39,37 @@ impl Repository {
         manifest: &ReleaseManifest,
         now: UnixTime,
     ) -> Result<ReleaseInfo, PublishError> {
+        self.add_release_with_packs(offline, manifest, None, now)
+    }
+
+    /// Signs a release and its first packs at once: no player sees the one without the other. When the very same
+    /// release is there already with packs of its own, those stay.
+    ///
+    /// # Errors
+    /// [`PublishError::PackMismatch`], and those of [`Repository::add_release`].
+    pub fn add_release_with_packs(
+        &mut self,
+        offline: &mut OfflineKeys,
+        manifest: &ReleaseManifest,
+        packs: Option<&PackList>,
+        now: UnixTime,
+    ) -> Result<ReleaseInfo, PublishError> {
         let bytes = manifest.encode()?;
+        let packs = packs.map(|list| Ok::<_, PublishError>((list, list.encode()?))).transpose()?;
         let (game, version) = (&manifest.game, &manifest.version);
         let mut change = self.change(Some(offline), now)?;
         let releases = change.state.releases(game)?;
         let sha256 = Hashes::of(&bytes).sha256;
         if let Some(there) = releases.iter().find(|release| release.version == *version) {
             if there.sha256 == sha256 {
-                return Ok(there.clone());
+                let there = there.clone();
+                drop(change);
+                if let Some((list, _)) = packs
+                    && self.pack_list(game, version)?.is_none()
+                {
+                    self.set_packs(offline, list, now)?;
+                }
+                return Ok(there);
             }
             return Err(PublishError::ReleaseExists { game: game.to_string(), version: version.to_string() });
         }
@@ -55,6 +79,10 @@ impl Repository {
         }
         let target = manifest_target(game, version);
         let manifest_len = bytes.len() as u64;
+        if let Some((list, encoded)) = packs {
+            check_packs(list, &releases, Some((game, version)))?;
+            change.put_target(&release_role(game), &packs_target(game, version), encoded, None)?;
+        }
         change.put_target(&release_role(game), &target, bytes, Some(manifest.sequence))?;
         let versions = change.commit()?;
         let disk = self.disk.clone();
@@ -66,6 +94,42 @@ impl Repository {
             sha256,
             manifest_len,
         })
+    }
+
+    /// Replaces a release's pack list by a later revision. Signing the very same list again does nothing.
+    ///
+    /// # Errors
+    /// [`PublishError::PackRevision`] unless the revision is above the one there, [`PublishError::PackMismatch`],
+    /// [`PublishError::NoRelease`], and those of [`Repository::add_release`].
+    pub fn set_packs(
+        &mut self,
+        offline: &mut OfflineKeys,
+        list: &PackList,
+        now: UnixTime,
+    ) -> Result<(), PublishError> {
+        let bytes = list.encode()?;
+        let change = self.change(Some(offline), now)?;
+        let releases = change.state.releases(&list.game)?;
+        check_packs(list, &releases, None)?;
+        if let Some(there) = change.before().pack_list(&list.game, &list.version)? {
+            if there == *list {
+                return Ok(());
+            }
+            if list.revision <= there.revision {
+                return Err(PublishError::PackRevision { given: list.revision, current: there.revision });
+            }
+        }
+        sign_statement(change, offline, &list.game, &packs_target(&list.game, &list.version), bytes)
+    }
+
+    /// The pack list of a release as it stands; `None` when it never had packs.
+    ///
+    /// # Errors
+    /// [`PublishError::NoGame`], [`PublishError::Damaged`].
+    pub fn pack_list(&self, game: &GameId, version: &Version) -> Result<Option<PackList>, PublishError> {
+        let target = packs_target(game, version);
+        let bytes = self.target(&release_role(game), &target, MAX_PACK_LIST_BYTES)?;
+        Ok(bytes.map(|bytes| PackList::decode(&bytes)).transpose()?)
     }
 
     /// Points a channel at a release, with the online key. Refused when launchers would refuse it.
@@ -273,6 +337,32 @@ impl Repository {
         }
         Ok(Some(bytes))
     }
+}
+
+/// A list must lead to a release that is there (or is being added) and start from releases that are.
+fn check_packs(
+    list: &PackList,
+    releases: &[ReleaseInfo],
+    adding: Option<(&GameId, &Version)>,
+) -> Result<(), PublishError> {
+    let mismatch = |why: String| Err(PublishError::PackMismatch(why));
+    match adding {
+        Some((game, version)) if list.game != *game || list.version != *version => {
+            return mismatch(format!("it is for {} {}", list.game, list.version));
+        }
+        None if releases.iter().all(|release| release.version != list.version) => {
+            let (game, version) = (list.game.to_string(), list.version.to_string());
+            return Err(PublishError::NoRelease { game, version });
+        }
+        _ => {}
+    }
+    for base in list.packs.iter().filter_map(|pack| pack.base.as_ref()) {
+        let there = releases.iter().find(|release| release.version == base.version);
+        if there.is_none_or(|release| release.sequence != base.sequence) {
+            return mismatch(format!("there is no release {} with sequence {}", base.version, base.sequence));
+        }
+    }
+    Ok(())
 }
 
 fn sign_statement(

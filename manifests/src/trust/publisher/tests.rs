@@ -4,7 +4,7 @@ use super::*;
 use crate::path::SafePath;
 use crate::release::{
     ChannelDoc, ChannelName, FileIdentity, FloorDoc, GameId, ManifestFile, ReleaseManifest, RollbackDoc,
-    SCHEMA, Version,
+    SCHEMA, Version, packs_tests,
 };
 use crate::trust::time::UnixTime;
 
@@ -123,6 +123,59 @@ fn a_release_never_changes() {
     assert_eq!(error.code(), "E-RELEASE-EXISTS");
     let error = studio.repo.add_release(&mut studio.offline, &manifest("2", 1), START).unwrap_err();
     assert_eq!(error.code(), "E-RELEASE-SEQUENCE");
+}
+
+/// The packs of version 2: a full one and one from version 1.
+pub(crate) fn packs_of_2(revision: u64) -> crate::release::PackList {
+    let packs = vec![packs_tests::entry(None), packs_tests::entry(Some(("1", 1)))];
+    crate::release::PackList { version: version("2"), revision, ..packs_tests::list(packs) }
+}
+
+#[test]
+fn packs_come_with_a_release_and_are_revised() {
+    let mut studio = Studio::new();
+    studio.publish("1", 1, START);
+    let (first, second) = (packs_of_2(1), packs_of_2(2));
+    let Studio { repo, offline, .. } = &mut studio;
+    let before = repo.state.snapshot.version;
+    repo.add_release_with_packs(offline, &manifest("2", 2), Some(&first), START).unwrap();
+    assert_eq!(repo.state.snapshot.version, before + 1, "one signing");
+    assert_eq!(repo.pack_list(&game(), &version("2")).unwrap(), Some(first.clone()));
+    assert_eq!(repo.pack_list(&game(), &version("1")).unwrap(), None);
+    repo.set_packs(offline, &second, START).unwrap();
+    let signed = repo.state.snapshot.version;
+    // The same again, by either way: nothing is signed, and a list that was revised stays.
+    repo.set_packs(offline, &second, START).unwrap();
+    repo.add_release_with_packs(offline, &manifest("2", 2), Some(&first), START).unwrap();
+    assert_eq!(repo.state.snapshot.version, signed);
+    assert_eq!(studio.reopen().pack_list(&game(), &version("2")).unwrap(), Some(second));
+    assert_eq!(studio.reopen().releases(&game()).unwrap().len(), 2, "a list is no release");
+}
+
+#[test]
+fn pack_lists_that_do_not_fit_are_refused() {
+    let mut studio = Studio::new();
+    studio.publish("1", 1, START);
+    let Studio { repo, offline, .. } = &mut studio;
+    let other = crate::release::PackList { version: version("3"), ..packs_of_2(1) };
+    let with = repo.add_release_with_packs(offline, &manifest("2", 2), Some(&other), START);
+    assert_eq!(with.unwrap_err().code(), "E-PACKS-MISMATCH", "packs of another release");
+    assert_eq!(repo.set_packs(offline, &packs_of_2(1), START).unwrap_err().code(), "E-RELEASE-UNKNOWN");
+    repo.add_release(offline, &manifest("2", 2), START).unwrap();
+    // A release published without packs gets them later, with it or by themselves.
+    repo.add_release_with_packs(offline, &manifest("2", 2), Some(&packs_of_2(7)), START).unwrap();
+    for revision in [1, 7] {
+        let replayed = crate::release::PackList { packs: Vec::new(), ..packs_of_2(revision) };
+        assert_eq!(repo.set_packs(offline, &replayed, START).unwrap_err().code(), "E-PACKS-REVISION");
+    }
+    for base in [("1", 2), ("0", 1)] {
+        let mut list = packs_of_2(8);
+        list.packs = vec![packs_tests::entry(Some(base))];
+        assert_eq!(repo.set_packs(offline, &list, START).unwrap_err().code(), "E-PACKS-MISMATCH", "{base:?}");
+    }
+    let mut keys_of_another = Studio::new().offline;
+    let error = repo.set_packs(&mut keys_of_another, &packs_of_2(8), START).unwrap_err();
+    assert_eq!(error.code(), "E-REPO-ROOT");
 }
 
 #[test]
@@ -284,6 +337,20 @@ fn power_cut_between_any_two_writes() {
             studio.repo.add_release(&mut studio.offline, &manifest("1", 1), START).unwrap();
         },
         |studio| studio.repo.set_channel(&channel("1", 1), START),
+    );
+    let with_packs = |studio: &mut Studio| {
+        let Studio { repo, offline, .. } = studio;
+        repo.add_release_with_packs(offline, &manifest("2", 2), Some(&packs_of_2(1)), START)?;
+        assert_eq!(repo.pack_list(&game(), &version("2")).unwrap(), Some(packs_of_2(1)));
+        Ok(())
+    };
+    cut_at_every_step(|studio| studio.publish("1", 1, START), with_packs);
+    cut_at_every_step(
+        |studio| {
+            studio.publish("1", 1, START);
+            studio.publish("2", 2, START);
+        },
+        |studio| studio.repo.set_packs(&mut studio.offline, &packs_of_2(3), START),
     );
     cut_at_every_step(
         |_| {},
