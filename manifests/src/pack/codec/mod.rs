@@ -1,0 +1,96 @@
+//! How one segment's bytes are compressed against its prefix, and come back.
+//!
+//! Encoders are functions of their arguments alone; decoders yield exactly the stated length or an error, and never
+//! take more memory than [`memory`] says for honest input.
+
+pub mod zstd;
+
+pub(super) use self::zstd::plain as zstd_plain;
+use super::{Level, Method};
+
+/// Why a frame was not encoded or decoded.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct CodecError(pub String);
+
+/// What an encoder made of a segment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Encoded {
+    /// How to decode it.
+    pub method: Method,
+    /// The frame.
+    pub bytes: Vec<u8>,
+    /// What the codec yields before closing.
+    pub plain_len: u32,
+    /// Most memory decoding takes, in bytes.
+    pub memory: u64,
+}
+
+/// Most memory decoding takes, everything counted: frame, prefix, plain text and the decoder itself.
+pub fn memory(method: Method, frame_len: u64, prefix_len: u64, plain_len: u64, output_len: u64) -> u64 {
+    /// Tables and contexts of the decoder, rounded up.
+    const DECODER_BYTES: u64 = 1 << 20;
+    let closed = if method.is_opened() { output_len } else { 0 };
+    frame_len + prefix_len + plain_len + closed + DECODER_BYTES
+}
+
+/// The segment as it is.
+pub fn stored(segment: &[u8]) -> Encoded {
+    let len = segment.len() as u64;
+    Encoded {
+        method: Method::Stored,
+        bytes: segment.to_vec(),
+        plain_len: u32::try_from(len).unwrap_or(u32::MAX),
+        memory: memory(Method::Stored, len, 0, len, len),
+    }
+}
+
+/// The smallest of what `level` tries.
+///
+/// # Errors
+/// [`CodecError`] when nothing encodes it.
+pub fn choose(level: Level, prefix: &[u8], segment: &[u8]) -> Result<Encoded, CodecError> {
+    let zstd_level = match level {
+        Level::Fast => 3,
+        Level::Normal => 9,
+        Level::Best => 19,
+    };
+    let bytes = zstd::encode(prefix, segment, zstd::Params { level: zstd_level, long: false })?;
+    if bytes.len() >= segment.len() {
+        return Ok(stored(segment));
+    }
+    let len = segment.len() as u64;
+    let memory = memory(Method::Zstd, bytes.len() as u64, prefix.len() as u64, len, len);
+    Ok(Encoded { method: Method::Zstd, bytes, plain_len: u32::try_from(len).unwrap_or(u32::MAX), memory })
+}
+
+/// Decodes a frame to exactly `output_len` bytes.
+///
+/// # Errors
+/// [`CodecError`] for damaged data, other lengths, or a method this build cannot decode.
+pub fn decode(
+    method: Method,
+    prefix: &[u8],
+    bytes: &[u8],
+    plain_len: usize,
+    output_len: usize,
+) -> Result<Vec<u8>, CodecError> {
+    let output = match method {
+        Method::Stored => bytes.to_vec(),
+        Method::Zstd => zstd::decode(prefix, bytes, plain_len)?,
+        _ => return Err(CodecError(format!("method {} is not known here", method.name()))),
+    };
+    if output.len() == output_len {
+        Ok(output)
+    } else {
+        Err(CodecError("another length comes out".to_owned()))
+    }
+}
+
+/// A base file with its deflate streams opened ([`super::View::Opened`]).
+///
+/// # Errors
+/// [`CodecError`] for files that hold none, or are too large to open.
+pub fn open_file(_file: &[u8]) -> Result<Vec<u8>, CodecError> {
+    Err(CodecError("opened files are not known here".to_owned()))
+}

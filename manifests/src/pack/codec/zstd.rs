@@ -1,0 +1,96 @@
+//! zstd with the base ranges as reference prefix.
+
+use ::zstd::zstd_safe::{CCtx, CParameter, DCtx, DParameter, ErrorCode, Strategy, get_error_name};
+
+use super::CodecError;
+
+/// How hard to try.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Params {
+    /// zstd's level, 1 to 22.
+    pub level: i32,
+    /// Long-distance matching beside the level's own search.
+    pub long: bool,
+}
+
+fn failed(code: ErrorCode) -> CodecError {
+    CodecError(format!("zstd: {}", get_error_name(code)))
+}
+
+/// Bits of window that reach from the end of `plain_len` bytes over the whole prefix.
+fn window_log(prefix_len: usize, plain_len: usize) -> u32 {
+    let reach = (prefix_len + plain_len).max(1 << 10) as u64;
+    (64 - (reach - 1).leading_zeros()).clamp(10, 27)
+}
+
+/// Compresses `plain` with `prefix` before it. No checksum: every output is hashed by who asked for it.
+///
+/// # Errors
+/// [`CodecError`] when zstd refuses, which it does for want of memory only.
+pub fn encode(prefix: &[u8], plain: &[u8], params: Params) -> Result<Vec<u8>, CodecError> {
+    let mut context = CCtx::create();
+    let mut set = |parameter| context.set_parameter(parameter).map_err(failed);
+    set(CParameter::CompressionLevel(params.level))?;
+    set(CParameter::WindowLog(window_log(prefix.len(), plain.len())))?;
+    set(CParameter::ChecksumFlag(false))?;
+    set(CParameter::DictIdFlag(false))?;
+    set(CParameter::EnableLongDistanceMatching(params.long))?;
+    set(CParameter::DeterministicRefPrefix(true))?;
+    if !prefix.is_empty() {
+        context.ref_prefix(prefix).map_err(failed)?;
+    }
+    let mut out = Vec::with_capacity(::zstd::zstd_safe::compress_bound(plain.len()));
+    context.compress2(&mut out, plain).map_err(failed)?;
+    Ok(out)
+}
+
+/// Decodes to exactly `plain_len` bytes.
+///
+/// # Errors
+/// [`CodecError`] for damaged data or another length.
+pub fn decode(prefix: &[u8], bytes: &[u8], plain_len: usize) -> Result<Vec<u8>, CodecError> {
+    let mut context = DCtx::create();
+    context.set_parameter(DParameter::WindowLogMax(27)).map_err(failed)?;
+    if !prefix.is_empty() {
+        context.ref_prefix(prefix).map_err(failed)?;
+    }
+    // The capacity is the bound: the decoder writes nothing beyond it.
+    let mut out = Vec::with_capacity(plain_len);
+    let written = context.decompress(&mut out, bytes).map_err(failed)?;
+    if written == plain_len { Ok(out) } else { Err(CodecError("zstd: another length comes out".to_owned())) }
+}
+
+/// Compresses without prefix, as small as it gets: for the index.
+///
+/// # Errors
+/// [`CodecError`] when zstd refuses.
+pub(in crate::pack) fn plain(bytes: &[u8]) -> Result<Vec<u8>, CodecError> {
+    let mut context = CCtx::create();
+    let mut set = |parameter| context.set_parameter(parameter).map_err(failed);
+    set(CParameter::CompressionLevel(19))?;
+    set(CParameter::Strategy(Strategy::ZSTD_btultra2))?;
+    set(CParameter::ContentSizeFlag(false))?;
+    let mut out = Vec::with_capacity(::zstd::zstd_safe::compress_bound(bytes.len()));
+    context.compress2(&mut out, bytes).map_err(failed)?;
+    Ok(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_prefix_is_in_reach_from_its_first_byte() {
+        let prefix: Vec<u8> =
+            (0..3_000_000u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
+        let plain = [&prefix[..100_000], b"new", &prefix[2_900_000..]].concat();
+        for level in [1, 3, 9, 19] {
+            let frame = encode(&prefix, &plain, Params { level, long: false }).unwrap();
+            assert!(frame.len() < 1000, "level {level}: {}", frame.len());
+            assert_eq!(decode(&prefix, &frame, plain.len()).unwrap(), plain);
+            assert!(decode(&prefix, &frame, plain.len() - 1).is_err());
+            assert!(decode(&prefix, &frame, plain.len() + 1).is_err());
+            assert!(decode(&prefix[1..], &frame, plain.len()).ok() != Some(plain.clone()));
+        }
+    }
+}
