@@ -9,10 +9,20 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::{Applier, ApplyError, LeafSource, Op, Progress, SPARE_BYTES, data_slots};
 use crate::folder::{self, Access, DiskError, FsFile, Meta};
 use crate::hash::{self, BlockMap, Hash, TreeHasher};
+use crate::path::SafePath;
+use crate::plan::Piece;
 use crate::release::FileIdentity;
 
 /// Bytes read at once: whole blocks.
 const CHUNK: usize = 1 << 20;
+
+/// What is known of the file that pieces are copied into.
+struct Copier<'a> {
+    known: Option<&'a Arc<[Hash]>>,
+    identity: &'a FileIdentity,
+    have: &'a mut BlockMap,
+    progress: &'a dyn Progress,
+}
 
 impl Applier {
     /// Brings into the staging folder what can be had without network: blocks an earlier run fetched (hashed again: a
@@ -63,28 +73,16 @@ impl Applier {
             have = check_blocks(&*slot, &path, &identity, known.as_deref(), progress)?;
         }
         let whole = Range { start: 0, end: identity.len };
+        let mut copier = Copier { known: known.as_ref(), identity: &identity, have: &mut have, progress };
         match source {
-            Some(Op::Copy { from }) if !have.is_full() => {
-                self.copy_local(
-                    from.as_str(),
-                    &[whole],
-                    (&*slot, &path),
-                    known.as_ref(),
-                    &identity,
-                    &mut have,
-                    progress,
-                )?;
+            Some(Op::Copy { from }) if !copier.have.is_full() => {
+                let all = [Piece { at: 0, range: whole }];
+                self.copy_local(from, &all, (&*slot, &path), &mut copier)?;
             }
-            Some(Op::Rebuild { from, reuse, .. }) if !have.is_full() => {
-                self.copy_local(
-                    from.as_str(),
-                    reuse,
-                    (&*slot, &path),
-                    known.as_ref(),
-                    &identity,
-                    &mut have,
-                    progress,
-                )?;
+            Some(Op::Rebuild { from, .. }) if !copier.have.is_full() => {
+                for source in from {
+                    self.copy_local(&source.path, &source.pieces, (&*slot, &path), &mut copier)?;
+                }
             }
             _ => {}
         }
@@ -92,18 +90,15 @@ impl Applier {
         Ok(())
     }
 
-    /// Copies `ranges` (whole blocks) of the installed file `from`, except what is there already.
-    #[allow(clippy::too_many_arguments, reason = "one call site each for copy and rebuild")]
+    /// Copies `pieces` of the installed file `from`. What is there already is written again: it is as right.
     fn copy_local(
         &self,
-        from: &str,
-        ranges: &[Range<u64>],
+        from: &SafePath,
+        pieces: &[Piece],
         (slot, path): (&dyn FsFile, &str),
-        leaves: Option<&Arc<[Hash]>>,
-        identity: &FileIdentity,
-        have: &mut BlockMap,
-        progress: &dyn Progress,
+        copier: &mut Copier<'_>,
     ) -> Result<(), ApplyError> {
+        let from = from.as_str();
         let source = match self.dir.fs().open(from, Access::Read) {
             Ok(source) => source,
             // Gone since the plan was made: fetched instead, and the commit tells.
@@ -112,30 +107,31 @@ impl Applier {
         };
         let mut hasher = TreeHasher::default();
         let mut chunk = vec![0; CHUNK];
-        for range in ranges {
+        for Piece { at: offset, range } in pieces {
             let mut at = range.start;
             while at < range.end {
-                if progress.cancelled() {
+                if copier.progress.cancelled() {
                     return Err(ApplyError::Cancelled);
                 }
                 let want = usize::try_from(range.end - at).unwrap_or(CHUNK).min(CHUNK);
                 let buf = chunk.get_mut(..want).unwrap_or_default();
-                let count = fill(&*source, at, buf).map_err(DiskError::at("read", from))?;
+                let read_at = offset.saturating_add(at - range.start);
+                let count = fill(&*source, read_at, buf).map_err(DiskError::at("read", from))?;
                 let data = buf.get(..count).unwrap_or_default();
                 slot.write_at(at, data).map_err(DiskError::at("write", path))?;
-                match leaves {
-                    Some(leaves) => mark_equal(data, at, leaves, have),
+                match copier.known {
+                    Some(leaves) => mark_equal(data, at, leaves, copier.have),
                     None => hasher.update(data),
                 }
-                progress.advance(count as u64);
+                copier.progress.advance(count as u64);
                 at += count as u64;
                 if count < want {
                     return Ok(()); // shorter than it was: the rest is fetched
                 }
             }
         }
-        if leaves.is_none() && hasher.finish().identity == *identity {
-            *have = BlockMap::all(identity.len);
+        if copier.known.is_none() && hasher.finish().identity == *copier.identity {
+            *copier.have = BlockMap::all(copier.identity.len);
         }
         Ok(())
     }

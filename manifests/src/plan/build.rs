@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::ops::Range;
 
-use super::{Costs, Entry, Local, Op, Plan, PlanOptions, Removal};
+use super::{Costs, Entry, Local, Op, Piece, Plan, PlanOptions, Removal, Source};
 use crate::folder::LeafSource;
-use crate::hash::{BlockMap, Hash, block_range};
+use crate::hash::{BLOCK_LEN, BlockMap, Hash, block_range};
 use crate::path::SafePath;
 use crate::release::{FileIdentity, FileKind, ManifestFile, ReleaseManifest};
 
@@ -105,21 +105,51 @@ impl<'a> Builder<'a> {
     }
 
     fn reuse_blocks(&mut self, leaves: &dyn LeafSource, piece_len: u64) {
+        // Without files of another release nothing can lie at other offsets.
+        let targets: HashSet<FileIdentity> = self.files.iter().map(|file| file.identity).collect();
+        let is_other = |entry: &Entry| match entry {
+            Entry::File(file) => file.identity.is_some_and(|id| !targets.contains(&id)),
+            _ => false,
+        };
+        let has_others = self.local.entries.values().any(is_other);
         for (file, op) in self.files.iter().zip(&mut self.ops).filter(|(_, op)| op.is_none()) {
+            let id = file.identity;
+            let old = self.local.file(&file.path).and_then(|old| old.leaves.as_ref());
+            let found = self.local.pieces.get(&id);
+            // Leaves and checksums are published for files of more than one piece.
+            let published = id.len > piece_len;
+            let wants_sums = published && has_others && found.is_none();
             *op = Some(Op::Fetch);
-            let Some(old) = self.local.file(&file.path) else { continue };
-            let Some(old_leaves) = &old.leaves else { continue };
-            let Some(new_leaves) = leaves.leaves(&file.identity) else {
-                // Leaves are published for files of more than one piece.
-                if file.identity.len > piece_len && !old_leaves.is_empty() {
-                    self.plan.wants_leaves.push(file.identity);
+            if old.is_none() && found.is_none() {
+                if wants_sums {
+                    self.plan.wants_sums.push(id);
+                }
+                continue;
+            }
+            let Some(new_leaves) = leaves.leaves(&id) else {
+                if published {
+                    self.plan.wants_leaves.push(id);
+                }
+                if wants_sums {
+                    self.plan.wants_sums.push(id);
                 }
                 continue;
             };
-            let same = equal_blocks(&file.identity, old_leaves, &new_leaves);
-            let reuse = same.ranges(true);
-            if !reuse.is_empty() {
-                *op = Some(Op::Rebuild { from: file.path.clone(), reuse, fetch: same.ranges(false) });
+            let mut have = BlockMap::none(id.len);
+            let mut from = Vec::new();
+            if let Some(old) = old {
+                have = equal_blocks(&id, old, &new_leaves);
+                let pieces = have.ranges(true).into_iter().map(|range| Piece { at: range.start, range });
+                add_source(&mut from, &file.path, pieces.collect());
+            }
+            for source in found.map(|found| &**found).unwrap_or_default() {
+                add_source(&mut from, &source.path, take_new(&source.pieces, &mut have));
+            }
+            if wants_sums && !have.is_full() {
+                self.plan.wants_sums.push(id);
+            }
+            if !from.is_empty() {
+                *op = Some(Op::Rebuild { from, fetch: have.ranges(false) });
             }
         }
     }
@@ -192,13 +222,18 @@ impl<'a> Builder<'a> {
         self.plan.ops = self.ops.into_iter().map(|op| op.unwrap_or(Op::Fetch)).collect();
         self.plan.costs = costs(&self.plan.ops, self.files);
         let sources = self.plan.ops.iter().filter_map(|op| match op {
-            Op::Move { from } | Op::Copy { from } | Op::Rebuild { from, .. } => Some(from),
+            Op::Move { from } | Op::Copy { from } => Some(from),
+            _ => None,
+        });
+        let rebuilt = self.plan.ops.iter().filter_map(|op| match op {
+            Op::Rebuild { from, .. } => Some(from.iter().map(|source| &source.path)),
             _ => None,
         });
         let targets = self.files.iter().map(|file| &file.path);
         let relied: BTreeMap<&SafePath, _> = targets
             .chain(self.local.listed.keys())
             .chain(sources)
+            .chain(rebuilt.flatten())
             .filter_map(|path| Some((path, self.local.file(path)?.guard)))
             .collect();
         self.plan.relies_on = relied.into_iter().map(|(path, guard)| (path.clone(), guard)).collect();
@@ -232,11 +267,51 @@ fn equal_blocks(target: &FileIdentity, old: &[Hash], new: &[Hash]) -> BlockMap {
     same
 }
 
+/// Adds pieces of one file; a file is listed once.
+fn add_source(from: &mut Vec<Source>, path: &SafePath, mut pieces: Vec<Piece>) {
+    if pieces.is_empty() {
+        return;
+    }
+    match from.iter_mut().find(|source| source.path == *path) {
+        Some(source) => {
+            source.pieces.append(&mut pieces);
+            source.pieces.sort_by_key(|piece| piece.range.start);
+        }
+        None => from.push(Source { path: path.clone(), pieces }),
+    }
+}
+
+/// The blocks of `pieces` that `have` lacks; they are marked.
+fn take_new(pieces: &[Piece], have: &mut BlockMap) -> Vec<Piece> {
+    let mut taken: Vec<Piece> = Vec::new();
+    for piece in pieces {
+        let mut at = piece.range.start;
+        while at < piece.range.end {
+            let block = block_range(at / BLOCK_LEN, piece.range.end);
+            let (now, offset) = (block.end.max(at + 1), piece.at + (at - piece.range.start));
+            if !have.has(at / BLOCK_LEN) {
+                have.mark(at..now);
+                if !have.has(at / BLOCK_LEN) {
+                    break; // not whole blocks
+                }
+                match taken.last_mut() {
+                    Some(last) if last.range.end == at && last.at + (at - last.range.start) == offset => {
+                        last.range.end = now;
+                    }
+                    _ => taken.push(Piece { at: offset, range: at..now }),
+                }
+            }
+            at = now;
+        }
+    }
+    taken
+}
+
 fn sum(ranges: &[Range<u64>]) -> u64 {
     ranges.iter().map(|range| range.end - range.start).sum()
 }
 
-fn costs(ops: &[Op], files: &[ManifestFile]) -> Costs {
+pub(super) fn costs(ops: &[Op], files: &[ManifestFile]) -> Costs {
     let mut costs = Costs::default();
     for (op, file) in ops.iter().zip(files) {
         let len = file.identity.len;
@@ -247,7 +322,7 @@ fn costs(ops: &[Op], files: &[ManifestFile]) -> Costs {
             }
             Op::Move { .. } => (len, 0, 0),
             Op::Copy { .. } | Op::Duplicate { .. } => (len, 0, len),
-            Op::Rebuild { reuse, fetch, .. } => (sum(reuse), sum(fetch), len),
+            Op::Rebuild { fetch, .. } => (len.saturating_sub(sum(fetch)), sum(fetch), len),
             Op::Fetch => (0, len, len),
         };
         costs.bytes_local += local;

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::Source;
 use crate::folder::{Guard, Listed};
 use crate::hash::Hash;
 use crate::path::SafePath;
@@ -45,6 +46,9 @@ pub struct Local {
     pub entries: BTreeMap<SafePath, Entry>,
     /// What the release in place lists.
     pub listed: BTreeMap<SafePath, Listed>,
+    /// Blocks of files of the target that were found in files of the install, at any offset; their leaves are
+    /// checked again when they are copied.
+    pub pieces: BTreeMap<FileIdentity, Arc<[Source]>>,
 }
 
 impl Local {

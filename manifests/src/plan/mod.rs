@@ -3,7 +3,8 @@
 //!
 //! A file of the release comes, in this order of preference, from: where it lies already; a file of the same identity
 //! elsewhere in the install (renamed when nobody else needs it, copied otherwise); another file of the release with the
-//! same identity; the equal 16 KiB blocks of the file it replaces; the network.
+//! same identity; the equal 16 KiB blocks of the file it replaces, and blocks found elsewhere at any offset
+//! ([`Local::pieces`]); the network, for what is then missing.
 
 mod build;
 mod local;
@@ -42,12 +43,10 @@ pub enum Op {
         /// That file's index in the manifest.
         of: usize,
     },
-    /// Copy blocks from the file at `from`, same offsets, and fetch the others.
+    /// Copy blocks from files of the install, and fetch the others.
     Rebuild {
-        /// The file that has them.
-        from: SafePath,
-        /// Byte ranges copied.
-        reuse: Vec<Range<u64>>,
+        /// The files that have them, each once; first the one at the same path.
+        from: Vec<Source>,
         /// Byte ranges fetched.
         fetch: Vec<Range<u64>>,
     },
@@ -60,6 +59,24 @@ pub enum Op {
     },
     /// The symbolic link is there.
     KeepLink,
+}
+
+/// A file of the install that has blocks of another.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Source {
+    /// Where it lies.
+    pub path: SafePath,
+    /// What is copied, ascending by `range`; no two of an operation overlap.
+    pub pieces: Vec<Piece>,
+}
+
+/// Blocks of a file of the release that lie in a file of the install, at any offset.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Piece {
+    /// First byte in the file that has them.
+    pub at: u64,
+    /// The bytes they are in the file of the release: whole blocks.
+    pub range: Range<u64>,
 }
 
 /// A file to remove, recognised by how it looked when the plan was made.
@@ -106,6 +123,9 @@ pub struct Plan {
     /// Large files of which some blocks may be here, if only their leaf hashes were known: fetch `.leaves`, give them to
     /// [`crate::folder::InstallDir::put_leaves`], plan again.
     pub wants_leaves: Vec<FileIdentity>,
+    /// Large files of which blocks are missing: with their rolling checksums (`.sums`) they may be found at other
+    /// offsets of local files; see [`Local::pieces`].
+    pub wants_sums: Vec<FileIdentity>,
     /// What it costs.
     pub costs: Costs,
 }
@@ -117,6 +137,17 @@ impl Plan {
             && self.remove.is_empty()
             && self.keep_aside.is_empty()
             && self.clear_folders.is_empty()
+    }
+
+    /// The same plan without blocks of replaced files: what is not here as a whole file is fetched whole.
+    #[must_use]
+    pub fn whole_files(&self, files: &[ManifestFile]) -> Self {
+        let mut plan = self.clone();
+        for op in plan.ops.iter_mut().filter(|op| matches!(op, Op::Rebuild { .. })) {
+            *op = Op::Fetch;
+        }
+        plan.costs = build::costs(&plan.ops, files);
+        plan
     }
 
     /// Byte ranges to fetch, by index in the manifest.

@@ -58,9 +58,9 @@ fn the_first_user_moves_and_the_others_copy() {
 #[test]
 fn equal_blocks_stay_and_the_rest_is_fetched() {
     let plan = plan_between(&tree(&[("a", blocks("abcd"))]), &tree(&[("a", blocks("aXcYe"))]));
-    let reuse = vec![0..16_384, 32_768..49_152];
+    let pieces = vec![Piece { at: 0, range: 0..16_384 }, Piece { at: 32_768, range: 32_768..49_152 }];
     let fetch = vec![16_384..32_768, 49_152..81_920];
-    assert_eq!(plan.ops, [Op::Rebuild { from: path("a"), reuse, fetch }]);
+    assert_eq!(plan.ops, [Op::Rebuild { from: vec![Source { path: path("a"), pieces }], fetch }]);
     assert_eq!(
         (plan.costs.bytes_local, plan.costs.bytes_fetch, plan.costs.temp_bytes),
         (32_768, 49_152, 81_920)

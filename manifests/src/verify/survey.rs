@@ -1,6 +1,6 @@
 //! Reading what is on disk.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -77,7 +77,7 @@ pub fn survey(
         wanted: target.files.iter().map(|file| (&file.path, file.identity)).collect(),
         contents: target.files.iter().map(|file| file.identity).collect(),
         lengths: target.files.iter().map(|file| file.identity.len).collect(),
-        local: Local { entries: BTreeMap::new(), listed: state.files.clone() },
+        local: Local { listed: state.files.clone(), ..Local::default() },
         to_hash: Vec::new(),
     };
     let paths: BTreeSet<&SafePath> =
