@@ -14,3 +14,4 @@ pub mod folder;
 pub mod plan;
 pub mod apply;
 pub mod verify;
+pub mod route;
