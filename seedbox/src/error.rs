@@ -112,6 +112,20 @@ pub enum Error {
     /// A torrent could not be made.
     #[error("cannot describe the build as a torrent: {0}")]
     Torrent(String),
+    /// A release that a pack was to start from, without one of its files.
+    #[error("the store does not have {path} of {version}, from which a pack was to start")]
+    BaseMissing {
+        /// The release.
+        version: manifests::release::Version,
+        /// The first file that is missing.
+        path: manifests::path::SafePath,
+    },
+    /// A file of the store that is not what its name says.
+    #[error("{} is damaged: it does not hash to its name", .0.display())]
+    BlobDamaged(PathBuf),
+    /// A pack could not be made, or did not prove itself.
+    #[error("{0}")]
+    Pack(manifests::pack::PackError),
     /// The signed metadata: keys, releases that exist already, damage.
     #[error("{0}")]
     Trust(PublishError),
@@ -147,6 +161,9 @@ impl Error {
             Error::Listen { .. } => "E-LISTEN",
             Error::Seeding(_) => "E-SEEDING",
             Error::Torrent(_) => "E-TORRENT",
+            Error::BaseMissing { .. } => "E-BASE-MISSING",
+            Error::BlobDamaged(_) => "E-BLOB-DAMAGED",
+            Error::Pack(error) => error.code(),
             Error::Trust(error) => error.code(),
             Error::Interrupted => "E-INTERRUPTED",
         }
@@ -179,6 +196,16 @@ impl Error {
             Error::DiskRefused { .. } => "Check the folder's owner and that its disk is not read-only.",
             Error::Disk { .. } => "Check the disk, then try again: nothing published before is affected.",
             Error::Listen { .. } => "Choose another address, or stop the program that uses this one.",
+            Error::BaseMissing { .. } => {
+                "Put the release's blobs back from a copy, or choose other releases with --base."
+            }
+            Error::BlobDamaged(_) => "Put the file back from a copy and check the disk, or use --base none.",
+            Error::Pack(manifests::pack::PackError::Read { .. }) => {
+                "Check the data folder's disk: nothing was signed."
+            }
+            Error::Pack(_) => {
+                "Nothing was signed. Publish with another --level or --base none, and report this."
+            }
             Error::Trust(error) => error.advice(),
             Error::Seeding(_) | Error::Torrent(_) => "Please report this, with the command's output.",
             Error::Interrupted => "Run the same command again to finish.",

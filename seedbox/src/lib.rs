@@ -9,12 +9,15 @@
 pub mod error;
 mod platform;
 pub mod store;
+mod progress;
+pub mod packs;
 pub mod publish;
 pub mod server;
 mod setup;
 pub mod cli;
 
 pub use error::{Error, Result};
+pub use packs::PackOptions;
 pub use publish::{PublishOptions, Published, publish};
 pub use server::{Running, ServeConfig, Stats, serve};
 pub use setup::{InitConfig, Initialised, init, refresh};

@@ -115,6 +115,14 @@ pub(crate) fn read_exact_at(file: &File, buf: &mut [u8], offset: u64) -> io::Res
     Ok(())
 }
 
+/// The most memory this process has had in use, in bytes, where the system tells.
+pub(crate) fn peak_memory() -> Option<u64> {
+    let status = crate::store::read_bounded(std::path::Path::new("/proc/self/status"), 64 * 1024).ok()?;
+    let text = String::from_utf8(status).ok()?;
+    let kib = text.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    kib.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()?.checked_mul(1024)
+}
+
 /// The time of day, for metadata.
 #[allow(clippy::disallowed_methods, reason = "what is signed carries the time at which it is signed")]
 pub(crate) fn now() -> manifests::trust::UnixTime {

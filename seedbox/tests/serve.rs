@@ -63,6 +63,7 @@ impl World {
             launch: BTreeMap::new(),
             exec: seedbox::publish::Patterns::default(),
             piece_len: None,
+            packs: seedbox::PackOptions::default(),
         };
         publish(&options, &()).unwrap()
     }
@@ -108,6 +109,72 @@ fn parse(answer: &[u8]) -> Answer {
     let status = lines.next().unwrap().split(' ').nth(1).unwrap().parse().unwrap();
     let header = |line: &str| line.split_once(": ").map(|(k, v)| (k.to_lowercase(), v.to_owned()));
     Answer { status, headers: lines.filter_map(header).collect(), body: answer[end + 4..].to_vec() }
+}
+
+#[tokio::test]
+async fn packs_and_what_lies_beside_them() {
+    let world = World::new();
+    let text = |from: u32| (from..from + 40_000).map(|i| format!("{i} lines\n")).collect::<String>();
+    std::fs::write(world.at("build/text"), text(0)).unwrap();
+    world.publish("1.1");
+    std::fs::write(world.at("build/text"), text(77)).unwrap();
+    let done = world.publish("1.2");
+    let pack = done.packs.iter().find(|pack| pack.base.as_deref() == Some("1.1")).unwrap();
+    let bytes = std::fs::read(&pack.file).unwrap();
+    let name = format!("/packs/{}", pack.file.file_name().unwrap().to_str().unwrap());
+    let index = name.replace(".pack", ".index");
+    let index_bytes = std::fs::read(pack.file.with_extension("index")).unwrap();
+    let running = world.serve(Limits::default()).await;
+    let addr = running.http_addr();
+    let large = done.packs.iter().find(|pack| pack.base.is_none()).unwrap();
+    let large_name = format!("/packs/{}", large.file.file_name().unwrap().to_str().unwrap());
+    let leaves = large_name.replace(".pack", ".leaves");
+    let leaf_bytes = std::fs::read(large.file.with_extension("leaves")).unwrap();
+    let cases: &[(&str, &[&str], u16, &[u8])] = &[
+        (&name, &[], 200, &bytes),
+        (&name, &["Range: bytes=3-6"], 206, &bytes[3..7]),
+        (&name, &[&format!("If-None-Match: \"{}\"", &name[7..name.len() - 5])], 304, b""),
+        (&index, &[], 200, &index_bytes),
+        (&index, &["Range: bytes=1-2"], 206, &index_bytes[1..3]),
+        (&leaves, &[], 200, &leaf_bytes),
+    ];
+    for (path, headers, status, body) in cases {
+        let answer = ask(addr, "GET", path, headers).await;
+        assert_eq!(answer.status, *status, "{path} {headers:?}");
+        assert!(answer.body == *body, "{path} {headers:?}: {} bytes", answer.body.len());
+        assert!(answer.header("etag").starts_with('"'), "{path}: strong");
+        assert!(answer.header("cache-control").contains("immutable"), "{path}");
+    }
+    let blob = world.blob(LARGE_LEN);
+    for bad in [
+        "/packs/",
+        "/packs/x.pack",
+        "/packs/../state/seedbox.json",
+        &format!("/packs/{blob}.pack"),
+        &name[..name.len() - 5],
+        &format!("{name}.tmp"),
+    ] {
+        assert_eq!(ask(addr, "GET", bad, &[]).await.status, 404, "{bad}");
+    }
+    let page = String::from_utf8(ask(addr, "GET", "/metrics", &[]).await.body).unwrap();
+    assert!(page.contains("seedbox_http_sent_bytes_total{route=\"packs\"}"), "{page}");
+    assert!(page.contains(&format!("seedbox_packs {}", running.stats().packs)), "{page}");
+    assert!(running.stats().packs >= 2);
+
+    // The pack is tracked and seeded.
+    let escaped = |hex: &str| {
+        hex.as_bytes()
+            .chunks(2)
+            .map(|pair| format!("%{}", std::str::from_utf8(pair).unwrap()))
+            .collect::<String>()
+    };
+    let hash = escaped(&pack.info_hash_v1);
+    let query = format!(
+        "/announce?info_hash={hash}&peer_id=-XX0000-abcdefghijkl&port=7000&uploaded=0&downloaded=0&left=9&compact=1"
+    );
+    let answer = ask(addr, "GET", &query, &[]).await;
+    let body = String::from_utf8_lossy(&answer.body).into_owned();
+    assert!(body.contains("8:completei1e") && body.contains("5:peers6:"), "{body}");
 }
 
 #[tokio::test]

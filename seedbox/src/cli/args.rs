@@ -77,6 +77,27 @@ pub struct PublishArgs {
     /// Bytes of a piece, instead of the length that fits the build.
     #[arg(long, value_name = "BYTES", hide_short_help = true)]
     pub piece_len: Option<u32>,
+    /// Which packs are made.
+    #[command(flatten)]
+    pub packs: PackArgs,
+    /// Whether to make a pack that starts from nothing: auto makes one that saves 5 % or more.
+    #[arg(long, value_name = "WHEN", default_value = "auto", value_parser = ["auto", "always", "never"])]
+    pub full: String,
+}
+
+/// How packs are made.
+#[derive(Debug, Args)]
+pub struct PackArgs {
+    /// A release that a pack is to start from, or `none`. May be repeated. Without it: the previous release of the
+    /// channel, and those that most players run where `serve` has seen them.
+    #[arg(long, value_name = "VERSION")]
+    pub base: Vec<String>,
+    /// How hard to try to make packs small: fast, normal or best.
+    #[arg(long, value_name = "LEVEL", value_parser = ["fast", "normal", "best"])]
+    pub level: Option<String>,
+    /// Threads to use, instead of one for each core. What is published does not depend on it.
+    #[arg(long, value_name = "N")]
+    pub threads: Option<usize>,
 }
 
 /// `seedbox refresh`.

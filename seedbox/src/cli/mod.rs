@@ -3,9 +3,10 @@
 mod args;
 mod output;
 
-pub use args::{Cli, Command, InitArgs, PublishArgs, RefreshArgs, ServeArgs};
+pub use args::{Cli, Command, InitArgs, PackArgs, PublishArgs, RefreshArgs, ServeArgs};
 
 use crate::error::{Error, Result};
+use crate::packs::{Bases, Full, Level, PackOptions, parse_level};
 use crate::publish::{Patterns, PublishOptions, publish, read_notes};
 use crate::server::{ServeConfig, serve};
 use crate::setup::{InitConfig, init, refresh};
@@ -62,10 +63,45 @@ fn run_publish(args: &PublishArgs, output: Output) -> Result<()> {
         launch: launch_commands(&args.launch)?,
         exec: Patterns::new(&args.exec)?,
         piece_len: args.piece_len,
+        packs: PackOptions {
+            full: parse_full(&args.full)?,
+            ..pack_options(&args.packs, PackOptions::default().level)?
+        },
     };
     let done = publish(&options, &Bar::new())?;
     output.say("published", &done, &output::published(&done));
     Ok(())
+}
+
+fn pack_options(args: &PackArgs, default: Level) -> Result<PackOptions> {
+    let refuse =
+        |value: &str, why: &str| Error::Option { option: "--base", value: value.into(), why: why.into() };
+    let bases = match args.base.as_slice() {
+        [] => Bases::Usual,
+        [none] if none == "none" => Bases::None,
+        versions if versions.iter().any(|version| version == "none") => {
+            return Err(refuse("none", "it stands alone"));
+        }
+        versions => Bases::These(versions.iter().map(|text| Version::parse(text)).collect::<Result<_, _>>()?),
+    };
+    if args.threads == Some(0) {
+        let why = "there must be one at least".to_owned();
+        return Err(Error::Option { option: "--threads", value: "0".to_owned(), why });
+    }
+    let level = args.level.as_deref().map_or(Ok(default), parse_level)?;
+    Ok(PackOptions { bases, level, threads: args.threads, ..PackOptions::default() })
+}
+
+fn parse_full(text: &str) -> Result<Full> {
+    match text {
+        "auto" => Ok(Full::Auto),
+        "always" => Ok(Full::Always),
+        "never" => Ok(Full::Never),
+        _ => {
+            let why = "it must be auto, always or never".to_owned();
+            Err(Error::Option { option: "--full", value: text.to_owned(), why })
+        }
+    }
 }
 
 fn launch_commands(texts: &[String]) -> Result<BTreeMap<String, String>> {
@@ -158,6 +194,24 @@ async fn terminated() {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn bases_in_a_table() {
+        let parse = |base: &[&str]| {
+            let base = base.iter().map(|&text| text.to_owned()).collect();
+            pack_options(&PackArgs { base, level: None, threads: None }, Level::Best)
+                .map(|options| options.bases)
+        };
+        let these =
+            |texts: &[&str]| Bases::These(texts.iter().map(|text| Version::parse(text).unwrap()).collect());
+        assert_eq!(parse(&[]).unwrap(), Bases::Usual);
+        assert_eq!(parse(&["none"]).unwrap(), Bases::None);
+        assert_eq!(parse(&["1.0", "2"]).unwrap(), these(&["1.0", "2"]));
+        assert_eq!(parse(&["1.0", "none"]).unwrap_err().code(), "E-OPTION");
+        assert_eq!(parse(&["a b"]).unwrap_err().code(), "E-NAME");
+        let none = PackArgs { base: Vec::new(), level: None, threads: Some(0) };
+        assert_eq!(pack_options(&none, Level::Best).unwrap_err().code(), "E-OPTION");
+    }
 
     #[test]
     fn launch_commands_in_a_table() {

@@ -1,7 +1,9 @@
 //! What is printed: results on standard output, progress and errors on standard error; with `--json` one object a line.
 
 use crate::error::Error;
-use crate::publish::{Progress, Published};
+use crate::packs::PackMade;
+use crate::progress::Progress;
+use crate::publish::Published;
 use indicatif::{HumanBytes, HumanCount, ProgressBar, ProgressStyle};
 use serde::Serialize;
 use std::io::Write as _;
@@ -70,6 +72,7 @@ pub(crate) fn published(done: &Published) -> String {
         done.torrent_v1_only.display(),
         done.info_hash_v1_only,
     );
+    text += &pack_table(&done.packs, done.bytes);
     if done.empty_folders > 0 {
         text += &format!(
             "\nNote: {} empty folders are not part of the release; put a file in them if the game needs them.",
@@ -79,14 +82,45 @@ pub(crate) fn published(done: &Published) -> String {
     text
 }
 
+/// What each pack costs the players it is for.
+pub(crate) fn pack_table(packs: &[PackMade], release_bytes: u64) -> String {
+    if packs.is_empty() {
+        return String::new();
+    }
+    let mut text =
+        format!("\n{:24} {:>12} {:>12} {:>7}   made in", "Players who have", "download", "without", "of it");
+    for pack in packs.iter().rev() {
+        let from = pack.base.as_deref().unwrap_or("nothing");
+        text += &format!(
+            "\n  {from:22} {:>12} {:>12} {:>5.1} %   {:.1} s ({:.1} CPU), proven in {:.1} s",
+            HumanBytes(pack.bytes).to_string(),
+            HumanBytes(pack.plain_bytes).to_string(),
+            pack.ratio * 100.0,
+            pack.create_s,
+            pack.match_cpu_s + pack.compress_cpu_s,
+            pack.proof_s,
+        );
+        if !pack.listed {
+            text += " (not listed)";
+        }
+    }
+    let largest = packs.iter().map(|pack| pack.memory_bytes).max().unwrap_or(0);
+    text + &format!(
+        "\n  (of {} in all; a player's launcher needs up to {} of memory a thread)",
+        HumanBytes(release_bytes),
+        HumanBytes(largest)
+    )
+}
+
 /// A bar on standard error; nothing where that is no terminal.
 pub(crate) struct Bar(ProgressBar);
 
 impl Bar {
     pub(crate) fn new() -> Bar {
         let bar = ProgressBar::no_length();
-        let style =
-            ProgressStyle::with_template("{msg:9} {bar:30} {binary_bytes}/{binary_total_bytes} {eta}");
+        let style = ProgressStyle::with_template(
+            "{msg:9} {bar:30} {binary_bytes}/{binary_total_bytes} {binary_bytes_per_sec} {eta}",
+        );
         Bar(bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar())))
     }
 }
@@ -100,6 +134,11 @@ impl Progress for Bar {
         self.0.inc(bytes);
     }
     fn step(&self, text: &'static str) {
+        self.0.set_message(text);
+    }
+    fn stage(&self, text: &'static str, bytes: u64) {
+        self.0.reset();
+        self.0.set_length(bytes);
         self.0.set_message(text);
     }
 }

@@ -57,14 +57,15 @@ pub struct Cost {
 pub fn ingest(
     scan: &Scan,
     piece_len: u32,
+    threads: usize,
     dir: &DataDir,
     progress: &(dyn Fn(u64) + Sync),
 ) -> Result<(Vec<Hashed>, Cost)> {
     let job = Job::new(scan, piece_len, dir, progress)?;
-    let threads = std::thread::available_parallelism().map_or(2, usize::from).min(job.runs.len().max(1));
+    // Twice as many as cores: half of them wait for the disk. One is one.
+    let threads = threads.clamp(1, job.runs.len().max(1));
     std::thread::scope(|scope| {
-        // Twice as many as cores: half of them wait for the disk.
-        for _ in 0..threads * 2 {
+        for _ in 0..if threads == 1 { 1 } else { threads * 2 } {
             scope.spawn(|| job.work());
         }
     });

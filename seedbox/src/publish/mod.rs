@@ -1,7 +1,8 @@
-//! `seedbox publish`: scan, hash and store, describe as torrents, write the manifest, sign, point the channel at it.
+//! `seedbox publish`: scan, hash and store, describe as torrents, make packs and prove them, write the manifest, sign it
+//! together with the packs, point the channel at it.
 //!
-//! Order is what makes it safe to kill at any moment: blobs and their leaves, then torrents, then signed targets and
-//! metadata, and `timestamp.json` last. Until that file is replaced nobody sees anything new, and whatever an
+//! Order is what makes it safe to kill at any moment: blobs and their leaves, then torrents and packs, then signed
+//! targets and metadata, and `timestamp.json` last. Until that file is replaced nobody sees anything new, and whatever an
 //! interrupted publish has copied is found and used by the next.
 
 pub mod scan;
@@ -9,13 +10,18 @@ pub mod hash;
 mod executable;
 mod torrents;
 
+pub use crate::progress::Progress;
 pub use executable::Patterns;
 
 use crate::error::{Error, Result};
+use crate::packs::{self, Made, Maker, PackMade, PackOptions, Release, threads};
 use crate::platform;
 use crate::store::{DataDir, Settings};
 use hash::{Cost, Hashed};
-use manifests::release::{ChannelDoc, ChannelName, GameId, ManifestFile, ReleaseManifest, Version};
+use manifests::pack::tree_id;
+use manifests::release::{
+    ChannelDoc, ChannelName, GameId, ManifestFile, PackEntry, PackList, ReleaseManifest, Version,
+};
 use manifests::trust::publisher::{InitOptions, OfflineKeys, PublishError, Repository, RepositoryPaths};
 use protocol::metainfo::choose_piece_len;
 use scan::Scan;
@@ -50,6 +56,8 @@ pub struct PublishOptions {
     pub exec: Patterns,
     /// Piece length in bytes, instead of the one that fits the build: a power of two from 16 KiB to 16 MiB.
     pub piece_len: Option<u32>,
+    /// Which packs to make.
+    pub packs: PackOptions,
 }
 
 /// What was published, and what it cost.
@@ -87,28 +95,15 @@ pub struct Published {
     pub torrent: PathBuf,
     /// The twin's torrent file.
     pub torrent_v1_only: PathBuf,
+    /// The packs that lead to it, the full one first.
+    pub packs: Vec<PackMade>,
+    /// Bytes of its manifest.
+    pub manifest_bytes: u64,
+    /// The most memory this process had in use, in bytes, where the system tells.
+    pub peak_memory_bytes: Option<u64>,
     /// How long it took.
     pub seconds: f64,
 }
-
-/// How far a publish is; told from any thread.
-pub trait Progress: Sync {
-    /// The build has been looked at.
-    fn begins(&self, files: u64, bytes: u64) {
-        let _ = (files, bytes);
-    }
-    /// So many more bytes are read.
-    fn read(&self, bytes: u64) {
-        let _ = bytes;
-    }
-    /// What is done now.
-    fn step(&self, text: &'static str) {
-        let _ = text;
-    }
-}
-
-/// Nobody watches.
-impl Progress for () {}
 
 /// Publishes a build.
 ///
@@ -128,32 +123,118 @@ fn publish_in(dir: &DataDir, options: &PublishOptions, progress: &dyn Progress) 
     if known {
         // Does nothing for a game that is there, but finds out about wrong keys before hours of hashing.
         repository.add_game(&mut keys, &options.game, InitOptions::default().releases, platform::now())?;
+        repository.check_release_keys(&keys, &options.game)?;
     }
     let sequence = sequence(&repository, options, known)?;
+    let bases = bases(dir, &repository, options, known)?;
     dir.clean_tmp(&lock)?;
 
+    let build = read_build(dir, options, progress)?;
+    progress.step("torrents");
+    let name = torrents::torrent_name(options.game.as_str(), options.version.as_str(), &build.scan);
+    let torrents = torrents::build(&name, &build, dir, &settings)?;
+    let manifest = manifest(options, sequence, &build, &torrents)?;
+    // What could not be signed is not worth packing.
+    manifest.encode().map_err(PublishError::from)?;
+    torrents.write(dir)?;
+    let packs = packs(dir, &settings, options, &manifest, &bases, progress)?;
+
+    progress.step("signing");
+    let now = platform::now();
+    repository.add_game(&mut keys, &options.game, InitOptions::default().releases, now)?;
+    let list = list(&manifest, &packs);
+    let info = repository.add_release_with_packs(&mut keys, &manifest, list.as_ref(), now)?;
+    repository.set_channel(&channel(options, sequence, &settings), now)?;
+    let mut done = report(&manifest, options, &build, dir);
+    done.packs = reports(&repository, &manifest, packs)?;
+    done.manifest_bytes = info.manifest_len;
+    done.peak_memory_bytes = platform::peak_memory();
+    done.seconds = started.elapsed().as_secs_f64();
+    Ok(done)
+}
+
+/// Looks at the build, reads it into the store, and makes sure that it was one build all the while.
+fn read_build(dir: &DataDir, options: &PublishOptions, progress: &dyn Progress) -> Result<Build> {
     let scan = scan::scan(&options.build)?;
     if scan.total_len() == 0 {
         return Err(Error::BuildEmpty(options.build.clone()));
     }
     let piece_len = piece_len(options.piece_len, &scan)?;
     progress.begins(scan.files.len() as u64, scan.total_len());
-    let (hashed, cost) = hash::ingest(&scan, piece_len, dir, &|bytes| progress.read(bytes))?;
+    let threads = threads(&options.packs);
+    let (hashed, cost) = hash::ingest(&scan, piece_len, threads, dir, &|bytes| progress.read(bytes))?;
+    // Every file was held against the scan before and after it was read; what came or went meanwhile only this tells.
+    let again = scan::scan(&options.build).map_err(|error| match error {
+        Error::BuildEmpty(path) | Error::BuildMissing(path) => Error::BuildChanged(path),
+        other => other,
+    })?;
+    if let Some(path) = scan.differs(&again) {
+        return Err(Error::BuildChanged(path.to_native()));
+    }
     let executable = executable::decide(&scan, &hashed, &options.exec);
-    let build = Build { scan, hashed, executable, piece_len };
+    Ok(Build { scan, hashed, executable, piece_len, threads, cost })
+}
 
-    progress.step("torrents");
-    let name = torrents::torrent_name(options.game.as_str(), options.version.as_str(), &build.scan);
-    let torrents = torrents::build(&name, &build, dir, &settings)?;
-    torrents.write(dir)?;
+/// The releases that packs start from: the one the channel points at now, unless others were asked for.
+fn bases(
+    dir: &DataDir,
+    repository: &Repository,
+    options: &PublishOptions,
+    known: bool,
+) -> Result<Vec<Release>> {
+    let previous = match known {
+        true => repository.channel(&options.game, &options.channel)?,
+        false => None,
+    };
+    let usual: Vec<Version> = previous.into_iter().map(|doc| doc.release).collect();
+    packs::choose(dir, repository, &options.game, &options.version, &options.packs, &usual)
+}
 
-    progress.step("signing");
-    let now = platform::now();
-    let manifest = manifest(options, sequence, &build, &torrents)?;
-    repository.add_game(&mut keys, &options.game, InitOptions::default().releases, now)?;
-    repository.add_release(&mut keys, &manifest, now)?;
-    repository.set_channel(&channel(options, sequence, &settings), now)?;
-    Ok(report(&manifest, options, &build, cost, dir, started.elapsed()))
+/// Makes and proves the packs of a release that is in the store.
+fn packs(
+    dir: &DataDir,
+    settings: &Settings,
+    options: &PublishOptions,
+    manifest: &ReleaseManifest,
+    bases: &[Release],
+    progress: &dyn Progress,
+) -> Result<Vec<Made>> {
+    let target = Release::from(manifest.clone());
+    let maker = Maker {
+        dir,
+        settings,
+        game: &options.game,
+        target: &target,
+        level: options.packs.level,
+        threads: threads(&options.packs),
+        progress,
+    };
+    let mut made = Vec::new();
+    made.extend(maker.make_full(options.packs.full)?);
+    for base in bases {
+        made.extend(maker.make(Some(base), None)?);
+    }
+    Ok(made)
+}
+
+/// The first pack list of a release, if it has packs.
+fn list(manifest: &ReleaseManifest, packs: &[Made]) -> Option<PackList> {
+    let mut list = PackList {
+        game: manifest.game.clone(),
+        version: manifest.version.clone(),
+        revision: 1,
+        target: tree_id(&manifest.files).0,
+        packs: Vec::new(),
+    };
+    packs.iter().for_each(|made| list.insert(made.entry.clone()));
+    (!packs.is_empty()).then_some(list)
+}
+
+/// What was made, and whether it is what was signed: a release that was there already keeps its packs.
+fn reports(repository: &Repository, manifest: &ReleaseManifest, packs: Vec<Made>) -> Result<Vec<PackMade>> {
+    let signed = repository.pack_list(&manifest.game, &manifest.version)?;
+    let listed = |entry: &PackEntry| signed.as_ref().is_some_and(|list| list.packs.contains(entry));
+    Ok(packs.into_iter().map(|made| PackMade { listed: listed(&made.entry), ..made.report }).collect())
 }
 
 /// A build that is hashed and stored. `hashed` and `executable` are in the order of the scan.
@@ -162,6 +243,8 @@ struct Build {
     hashed: Vec<Hashed>,
     executable: Vec<bool>,
     piece_len: u32,
+    threads: usize,
+    cost: Cost,
 }
 
 /// The release's place in the order of releases. A publish that was cut short between signing the release and moving
@@ -234,14 +317,7 @@ fn channel(options: &PublishOptions, sequence: u64, settings: &Settings) -> Chan
     doc
 }
 
-fn report(
-    manifest: &ReleaseManifest,
-    options: &PublishOptions,
-    build: &Build,
-    cost: Cost,
-    dir: &DataDir,
-    took: std::time::Duration,
-) -> Published {
+fn report(manifest: &ReleaseManifest, options: &PublishOptions, build: &Build, dir: &DataDir) -> Published {
     let (torrent, torrent_v1_only) = torrent_paths(dir, manifest);
     Published {
         game: manifest.game.to_string(),
@@ -252,15 +328,18 @@ fn report(
         executables: manifest.files.iter().filter(|file| file.executable).count() as u64,
         empty_folders: build.scan.empty_folders as u64,
         bytes: manifest.total_bytes(),
-        new_blobs: cost.new_blobs,
-        new_bytes: cost.new_bytes,
+        new_blobs: build.cost.new_blobs,
+        new_bytes: build.cost.new_bytes,
         piece_len: manifest.piece_len,
         info_hash_v1: hex::encode(manifest.info_hash_v1),
         info_hash_v2: hex::encode(manifest.info_hash_v2),
         info_hash_v1_only: manifest.info_hash_v1_only.map(hex::encode).unwrap_or_default(),
         torrent,
         torrent_v1_only: torrent_v1_only.unwrap_or_default(),
-        seconds: took.as_secs_f64(),
+        packs: Vec::new(),
+        manifest_bytes: 0,
+        peak_memory_bytes: None,
+        seconds: 0.0,
     }
 }
 

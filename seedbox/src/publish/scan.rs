@@ -42,6 +42,15 @@ impl Scan {
     pub fn total_len(&self) -> u64 {
         self.files.iter().map(|file| file.len).sum()
     }
+
+    /// The first file that is not in both, or not the same in both.
+    pub(crate) fn differs<'a>(&'a self, other: &'a Scan) -> Option<&'a SafePath> {
+        let same = |a: &Found, b: &Found| a.path == b.path && a.link == b.link && a.stamp == b.stamp;
+        let pairs = self.files.iter().zip(&other.files);
+        let changed = pairs.into_iter().find(|(a, b)| !same(a, b)).map(|(a, _)| &a.path);
+        let (short, long) = (self.files.len().min(other.files.len()), [self, other]);
+        changed.or_else(|| long.into_iter().find_map(|scan| scan.files.get(short)).map(|file| &file.path))
+    }
 }
 
 /// Looks at every name below `build`.

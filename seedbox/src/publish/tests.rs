@@ -1,6 +1,7 @@
 //! Publishing as a whole: what it leaves behind when all goes well, when input is bad, and when it is cut at any step.
 
 use super::*;
+use crate::packs::{Bases, Full, Level};
 use crate::server::catalog_of;
 use crate::setup::{InitConfig, init};
 use crate::store::Blobs;
@@ -52,6 +53,7 @@ impl World {
             launch: BTreeMap::new(),
             exec: Patterns::default(),
             piece_len: Some(32 * 1024),
+            packs: PackOptions::default(),
         }
     }
 
@@ -66,7 +68,7 @@ impl World {
         files.filter(|path| path.is_file()).map(|path| (path.clone(), fs::read(path).unwrap())).collect()
     }
 
-    /// Checks all that is signed: manifests, torrents, blobs and leaves. Returns the version the channel points at.
+    /// Checks all that is signed: manifests, torrents, blobs, leaves and packs. Returns the version the channel points at.
     fn check(&self) -> Option<String> {
         let dir = DataDir::open(&self.at("data", "")).unwrap();
         let catalog = catalog_of(&dir).unwrap();
@@ -86,9 +88,70 @@ impl World {
         }
         let repository = open_repository(&dir).unwrap();
         let options = self.options("0");
+        self.check_packs(&dir, &repository);
         let doc = repository.channel(&options.game, &options.channel).ok().flatten();
         doc.map(|doc| doc.release.to_string())
     }
+}
+
+impl World {
+    /// Every pack that is signed leads from its base to its release, and lies beside its index, leaves and torrent.
+    fn check_packs(&self, dir: &DataDir, repository: &Repository) {
+        let (blobs, packs) = (Blobs::new(dir), Blobs::packs(dir));
+        let mut listed = 0;
+        for (game, info) in repository.games().into_iter().flat_map(|game| {
+            repository.releases(&game).unwrap().into_iter().map(move |info| (game.clone(), info))
+        }) {
+            let Some(list) = repository.pack_list(&game, &info.version).unwrap() else { continue };
+            let target = Release::from(repository.manifest(&game, &info.version).unwrap());
+            assert_eq!(list.target, tree_id(&target.files).0);
+            for entry in &list.packs {
+                let base = entry
+                    .base
+                    .as_ref()
+                    .map(|base| Release::from(repository.manifest(&game, &base.version).unwrap()));
+                assert_eq!(base.as_ref().map(Release::as_base), entry.base);
+                let file = fs::File::open(packs.path(&entry.identity)).unwrap();
+                let (index, bytes) = crate::packs::proven(
+                    &file,
+                    entry.identity.len,
+                    &blobs,
+                    base.as_ref(),
+                    &target.files,
+                    2,
+                    &(),
+                )
+                .unwrap();
+                assert_eq!(fs::read(packs.index_path(&entry.identity)).unwrap(), bytes);
+                assert_eq!((bytes.len() as u64, index.encoder), (entry.index_len, entry.encoder));
+                let whole = fs::read(packs.path(&entry.identity)).unwrap();
+                let mut hasher = FileHasher::new();
+                hasher.update(&whole);
+                let hashes = hasher.finish();
+                assert_eq!(hashes.root.map(|root| root.0), Some(entry.identity.root));
+                if entry.identity.len > u64::from(entry.piece_len) {
+                    let leaves: Vec<u8> = hashes.leaves.iter().flat_map(|leaf| leaf.0).collect();
+                    assert_eq!(fs::read(packs.leaves_path(&entry.identity)).unwrap(), leaves);
+                }
+                listed += 1;
+            }
+        }
+        assert_eq!(crate::server::packs_of(dir).unwrap(), listed, "all are served");
+    }
+
+    fn packs(&self, version: &str) -> Vec<String> {
+        let repository = open_repository(&DataDir::open(&self.at("data", "")).unwrap()).unwrap();
+        let game = GameId::parse("game").unwrap();
+        let list = repository.pack_list(&game, &Version::parse(version).unwrap()).unwrap();
+        let from = |entry: PackEntry| entry.base.map_or("full".to_owned(), |base| base.version.to_string());
+        list.into_iter().flat_map(|list| list.packs).map(from).collect()
+    }
+}
+
+/// Text that compresses to about half.
+fn text(seed: u32, lines: u32) -> Vec<u8> {
+    let line = |i: u32| format!("{:08x} the quick brown fox\n", i.wrapping_mul(2_654_435_761) ^ seed);
+    (0..lines).map(line).collect::<String>().into_bytes()
 }
 
 fn noise(len: usize) -> Vec<u8> {
@@ -264,28 +327,183 @@ fn a_build_that_changes_while_it_is_read_is_refused() {
     }
 }
 
+#[test]
+fn packs_go_live_with_their_release() {
+    let world = World::new();
+    world.file("data/text", &text(1, 20_000));
+    let first = world.publish("1.0").unwrap();
+    assert_eq!(world.packs("1.0"), ["full"], "half of it can be saved");
+    assert!(first.packs[0].listed && first.packs[0].bytes < first.packs[0].plain_bytes);
+    let mut changed = text(1, 20_000);
+    changed[300_000..300_050].fill(b'x');
+    changed.splice(100..100, *b"inserted");
+    world.file("data/text", &changed);
+    world.file("data/new", &noise(60_000));
+    let second = world.publish("1.1").unwrap();
+    assert_eq!(world.packs("1.1"), ["full", "1.0"]);
+    let pack = &second.packs[1];
+    assert_eq!(pack.plain_bytes, changed.len() as u64 + 60_000);
+    assert!(pack.bytes < 62_000, "the new file and a trifle: {pack:?}");
+    assert_eq!(world.packs("1.0"), ["full"], "what was published stays");
+    assert_eq!(world.check().as_deref(), Some("1.1"));
+
+    let these =
+        |texts: &[&str]| Bases::These(texts.iter().map(|text| Version::parse(text).unwrap()).collect());
+    let with = |version: &str, bases, full| PublishOptions {
+        packs: PackOptions { bases, full, ..PackOptions::default() },
+        ..world.options(version)
+    };
+    publish(&with("1.2", these(&["1.1", "1.0", "1.1"]), Full::Never), &()).unwrap();
+    assert_eq!(world.packs("1.2"), ["1.0", "1.1"]);
+    publish(&with("1.3", Bases::None, Full::Auto), &()).unwrap();
+    assert_eq!(world.packs("1.3"), ["full"]);
+    publish(&with("1.4", Bases::None, Full::Never), &()).unwrap();
+    assert_eq!(world.packs("1.4"), Vec::<String>::new());
+    assert_eq!(world.check().as_deref(), Some("1.4"));
+}
+
+#[test]
+fn a_full_pack_that_saves_nothing_is_not_made() {
+    use std::io::Read as _;
+    let world = World::new();
+    fs::remove_dir_all(world.at("build", "")).unwrap();
+    let mut random = vec![0; 3_000_000];
+    let mut state = 1u64;
+    for byte in &mut random {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        *byte = (state >> 56) as u8;
+    }
+    world.file("random", &random);
+    let with = |version: &str, level, full| PublishOptions {
+        packs: PackOptions { level, full, ..PackOptions::default() },
+        ..world.options(version)
+    };
+    publish(&with("1", Level::Fast, Full::Auto), &()).unwrap();
+    publish(&with("2", Level::Normal, Full::Auto), &()).unwrap();
+    assert_eq!((world.packs("1"), world.packs("2")), (vec![], vec!["1".to_owned()]));
+    publish(&with("3", Level::Fast, Full::Always), &()).unwrap();
+    assert_eq!(world.packs("3"), ["full", "2"]);
+    world.file("random", &[&random[..1_000_000], &[0; 500_000]].concat());
+    publish(&with("4", Level::Fast, Full::Auto), &()).unwrap();
+    assert_eq!(world.packs("4"), ["full", "3"]);
+    let mut index = Vec::new();
+    let packs = fs::read_dir(world.at("data", "").join("public/packs")).unwrap();
+    let path = packs.map(|entry| entry.unwrap().path()).find(|path| path.extension().unwrap() == "index");
+    fs::File::open(path.unwrap()).unwrap().read_to_end(&mut index).unwrap();
+    assert!(index.len() < 300, "{} bytes", index.len());
+    assert_eq!(world.check().as_deref(), Some("4"));
+}
+
+#[test]
+fn what_packs_cannot_start_from() {
+    let world = World::new();
+    world.publish("1.0").unwrap();
+    let bases = |texts: &[&str]| PublishOptions {
+        packs: PackOptions {
+            bases: Bases::These(texts.iter().map(|text| Version::parse(text).unwrap()).collect()),
+            ..PackOptions::default()
+        },
+        ..world.options("1.1")
+    };
+    let data = world.at("data", "");
+    let before = world.public();
+    let code = |options: &PublishOptions| publish(options, &()).unwrap_err().code();
+    assert_eq!(code(&bases(&["0.9"])), "E-RELEASE-UNKNOWN");
+    assert_eq!(code(&bases(&["1.1"])), "E-OPTION");
+    let blob = |len: usize| {
+        let names = fs::read_dir(data.join("public/blobs")).unwrap().map(|entry| entry.unwrap().path());
+        names.into_iter().find(|path| path.to_str().unwrap().ends_with(&format!("-{len}"))).unwrap()
+    };
+    // Gone: asked for, it is an error before anything is done; not asked for, there is no pack.
+    world.file("data/large.bin", &[noise(100_000), vec![7; 500]].concat());
+    let away = data.join("away");
+    fs::rename(blob(100_000), &away).unwrap();
+    assert_eq!(code(&bases(&["1.0"])), "E-BASE-MISSING");
+    assert_eq!(world.public().len(), before.len() - 1);
+    // Damaged: found before it is signed.
+    let path = blob(15).with_file_name(
+        before
+            .keys()
+            .find_map(|path| {
+                let name = path.file_name()?.to_str()?;
+                (name.ends_with("-100000") && path.parent()?.ends_with("blobs")).then(|| name.to_owned())
+            })
+            .unwrap(),
+    );
+    let mut bytes = fs::read(&away).unwrap();
+    bytes[50_000] ^= 1;
+    fs::write(&path, bytes).unwrap();
+    assert_eq!(code(&bases(&["1.0"])), "E-BLOB-DAMAGED");
+    fs::rename(away, path).unwrap();
+    assert_eq!(world.check().as_deref(), Some("1.0"));
+    publish(&bases(&["1.0"]), &()).unwrap();
+    assert_eq!(world.packs("1.1"), ["full", "1.0"]);
+}
+
+#[test]
+fn one_thread_or_many_from_any_folder_the_same_is_published() {
+    let world = World::new();
+    for (name, seed) in [("a/text", 1), ("b/text", 2), ("text", 3)] {
+        world.file(name, &text(seed, 30_000));
+    }
+    world.init("-b");
+    copy_tree(&world.at("build", ""), &world.at("another/build", ""));
+    let publish_as = |suffix: &str, build: &str, threads, version: &str| {
+        let options = PublishOptions {
+            build: world.at(build, ""),
+            data: world.at("data", suffix),
+            keys: world.at("keys", suffix),
+            packs: PackOptions { threads, ..PackOptions::default() },
+            ..world.options(version)
+        };
+        let done = publish(&options, &()).unwrap();
+        let packs = done.packs.into_iter().map(|pack| (pack.bytes, pack.info_hash_v1, pack.info_hash_v2));
+        (done.info_hash_v2, done.info_hash_v1_only, packs.collect::<Vec<_>>())
+    };
+    let one = publish_as("", "build", Some(1), "1");
+    let many = publish_as("-b", "another/build", Some(8), "1");
+    assert_eq!(one, many);
+    for build in ["build", "another/build"] {
+        let path = world.at(build, "").join("text");
+        fs::write(path, [text(9, 5_000), text(3, 30_000)].concat()).unwrap();
+        fs::rename(world.at(build, "").join("a"), world.at(build, "").join("z")).unwrap();
+    }
+    let one = publish_as("", "build", None, "2");
+    let many = publish_as("-b", "another/build", Some(1), "2");
+    assert_eq!(one, many);
+    assert_eq!(one.2.len(), 2);
+}
+
 /// The power fails at each step of writing in turn: what is signed stays whole, and the next publish finishes.
 #[test]
 fn cut_at_any_step_the_old_release_stands_and_the_next_publish_finishes() {
     let base = World::new();
     base.publish("1.0").unwrap();
     base.file("data/new.bin", &noise(70_000));
-    base.file("data/large.bin", &noise(99_999));
+    base.file("data/large.bin", &[text(1, 3_000), noise(99_999)].concat());
     let mut expected = None;
     for steps in 0..200 {
         let world = World { tmp: tempfile::tempdir().unwrap() };
         copy_tree(base.tmp.path(), world.tmp.path());
         let dir = DataDir::open(&world.at("data", "")).unwrap().with_steps_left(steps);
-        if let Ok(done) = publish_in(&dir, &world.options("1.1"), &()) {
+        let fast = PackOptions { level: Level::Fast, ..PackOptions::default() };
+        let options = PublishOptions { packs: fast, ..world.options("1.1") };
+        if let Ok(done) = publish_in(&dir, &options, &()) {
             assert_eq!(expected, Some(done.info_hash_v2));
-            assert!(steps > 10, "there are more steps than that");
+            assert!(steps > 20, "there are more steps than that");
+            assert_eq!(world.packs("1.1"), ["full", "1.0"]);
             return;
         }
         assert_eq!(world.check().as_deref(), Some("1.0"), "cut at step {steps}");
+        assert!(
+            world.packs("1.1").is_empty() || world.packs("1.1").len() == 2,
+            "all or none, at step {steps}"
+        );
         let done =
-            world.publish("1.1").unwrap_or_else(|error| panic!("after a cut at step {steps}: {error}"));
+            publish(&options, &()).unwrap_or_else(|error| panic!("after a cut at step {steps}: {error}"));
         assert_eq!(*expected.get_or_insert(done.info_hash_v2.clone()), done.info_hash_v2);
         assert_eq!(world.check().as_deref(), Some("1.1"), "after a cut at step {steps}");
+        assert_eq!(world.packs("1.1"), ["full", "1.0"], "after a cut at step {steps}");
     }
     panic!("a publish never finishes");
 }

@@ -32,7 +32,7 @@ pub(crate) fn torrent_name(game: &str, version: &str, scan: &Scan) -> String {
 
 /// Makes both torrents.
 pub(crate) fn build(name: &str, build: &Build, dir: &DataDir, settings: &Settings) -> Result<Torrents> {
-    let Build { scan, hashed, executable, piece_len } = build;
+    let Build { scan, hashed, executable, piece_len, threads, .. } = build;
     // Links have no content: the manifest alone holds them. (BEP 47 has a form for them that few clients read.)
     let listed = scan.files.iter().zip(hashed).zip(executable).filter(|((found, _), _)| found.link.is_none());
     let (mut files, mut contents) = (Vec::new(), Vec::new());
@@ -49,7 +49,7 @@ pub(crate) fn build(name: &str, build: &Build, dir: &DataDir, settings: &Setting
     let hybrid_pieces = |_: &Layout| Ok(hybrid_pieces(&contents));
     let hybrid = finish(name, Mode::Hybrid, *piece_len, files.clone(), settings, hybrid_pieces)?;
     let blobs = Blobs::new(dir);
-    let twin_pieces = |layout: &Layout| twin_pieces(layout, &contents, &blobs);
+    let twin_pieces = |layout: &Layout| twin_pieces(layout, &contents, &blobs, *threads);
     let twin = finish(name, Mode::V1, *piece_len, files, settings, twin_pieces)?;
     Ok(Torrents { hybrid, twin })
 }
@@ -80,9 +80,8 @@ fn hybrid_pieces(hashed: &[&Hashed]) -> Vec<[u8; 20]> {
 }
 
 /// Pieces of a v1-only torrent run across files, so they are hashed from the store, on all cores.
-fn twin_pieces(layout: &Layout, hashed: &[&Hashed], blobs: &Blobs) -> Result<Vec<[u8; 20]>> {
+fn twin_pieces(layout: &Layout, hashed: &[&Hashed], blobs: &Blobs, threads: usize) -> Result<Vec<[u8; 20]>> {
     let next = AtomicU32::new(0);
-    let threads = std::thread::available_parallelism().map_or(2, usize::from);
     let work = || -> Result<Vec<(u32, [u8; 20])>> {
         let mut reader = Reader { hashed, blobs, open: None, buf: vec![0; 256 * 1024] };
         let mut out = Vec::new();

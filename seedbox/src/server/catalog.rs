@@ -1,9 +1,10 @@
 //! What is offered: read from the signed metadata, so that there is one truth about which releases exist.
 
 use crate::error::{DiskContext as _, Error, Result};
+use crate::packs::torrent_path;
 use crate::publish::{open_repository, torrent_paths};
-use crate::store::{DataDir, read_bounded};
-use manifests::release::{FileIdentity, GameId, ManifestFile, ReleaseManifest, Version};
+use crate::store::{Blobs, DataDir, read_bounded};
+use manifests::release::{FileIdentity, GameId, ManifestFile, PackEntry, ReleaseManifest, Version};
 use manifests::trust::UnixTime;
 use manifests::trust::publisher::Repository;
 use protocol::metainfo::Torrent;
@@ -38,10 +39,18 @@ impl Live {
     }
 }
 
-/// All releases.
+/// A pack with its torrent.
+#[derive(Debug)]
+pub(crate) struct LivePack {
+    pub(crate) entry: PackEntry,
+    pub(crate) torrent: Arc<Torrent>,
+}
+
+/// All releases, and the packs that their lists name now.
 #[derive(Debug, Default)]
 pub(crate) struct Catalog {
     releases: BTreeMap<(GameId, Version), Arc<Live>>,
+    packs: BTreeMap<[u8; 32], Arc<LivePack>>,
     by_name: HashMap<String, Arc<Live>>,
     /// When the timestamp role expires.
     pub(crate) expires: UnixTime,
@@ -59,11 +68,43 @@ impl Catalog {
                     Some(live) => Arc::clone(live),
                     None => Arc::new(read_release(dir, &repository, &key.0, &key.1)?),
                 };
+                catalog.read_packs(dir, &repository, before, &key.0, &key.1)?;
                 catalog.by_name.insert(live.hybrid.name.clone(), Arc::clone(&live));
                 catalog.releases.insert(key, live);
             }
         }
         Ok(catalog)
+    }
+
+    /// Lists change, packs do not. A pack that cannot be offered is left out: players can do without.
+    fn read_packs(
+        &mut self,
+        dir: &DataDir,
+        repository: &Repository,
+        before: &Catalog,
+        game: &GameId,
+        version: &Version,
+    ) -> Result<()> {
+        let list = repository.pack_list(game, version)?;
+        for entry in list.into_iter().flat_map(|list| list.packs) {
+            let hash = entry.info_hash_v2;
+            let live = match before.packs.get(&hash) {
+                Some(live) if live.entry == entry => Ok(Arc::clone(live)),
+                _ => read_pack(dir, entry).map(Arc::new),
+            };
+            match live {
+                Ok(live) => drop(self.packs.insert(hash, live)),
+                Err(error) => {
+                    tracing::warn!(code = error.code(), %error, %game, %version, "a pack is left out");
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Every pack.
+    pub(crate) fn packs(&self) -> impl ExactSizeIterator<Item = &Arc<LivePack>> {
+        self.packs.values()
     }
 
     /// Every release.
@@ -101,6 +142,26 @@ fn read_release(dir: &DataDir, repository: &Repository, game: &GameId, version: 
         return Err(damaged("its torrents have other files than its manifest"));
     }
     Ok(Live { manifest, hybrid, twin })
+}
+
+fn read_pack(dir: &DataDir, entry: PackEntry) -> Result<LivePack> {
+    let damaged = |what: &str| Error::RepositoryDamaged(format!("the pack {}: {what}", entry.file_name()));
+    let torrent = read_torrent(&torrent_path(dir, &entry))?;
+    if torrent.info_hash_v2.map(|hash| hash.0) != Some(entry.info_hash_v2) {
+        return Err(damaged("its torrent has another info-hash than the list"));
+    }
+    let root = protocol::units::Root(entry.identity.root);
+    let fits = match torrent.layout.files.as_slice() {
+        [only] => only.len == entry.identity.len && only.root == Some(root),
+        _ => false,
+    };
+    if !fits {
+        return Err(damaged("its torrent is for another file"));
+    }
+    if !Blobs::packs(dir).holds(&entry.identity) {
+        return Err(damaged("it is not in the store"));
+    }
+    Ok(LivePack { entry, torrent })
 }
 
 fn read_torrent(path: &Path) -> Result<Arc<Torrent>> {

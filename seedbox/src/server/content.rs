@@ -4,6 +4,7 @@ use super::App;
 use super::metrics::Route;
 use super::range::{Wanted, wanted};
 use crate::platform;
+use crate::store::Shelf;
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
@@ -23,8 +24,8 @@ pub(crate) const NEVER: HeaderValue = HeaderValue::from_static("no-store");
 
 /// What is sent.
 pub(crate) enum Source {
-    /// A blob, from the shelf, within the upload limit.
-    Blob { number: FileIndex, len: u64 },
+    /// A blob or pack, from its shelf, within the upload limit.
+    Blob { shelf: Arc<Shelf>, number: FileIndex, len: u64 },
     /// A public file too large to be held.
     File { file: Arc<File>, len: u64 },
     /// Something small that is in memory.
@@ -120,13 +121,13 @@ async fn next_part(app: &Arc<App>, source: &Arc<Source>, left: Range<u64>) -> io
     let quantum = app.upload.quantum() as u64;
     let part = left.start..left.end.min(left.start.saturating_add(quantum));
     app.upload.acquire(usize::try_from(part.end - part.start).unwrap_or(usize::MAX)).await;
-    if let Source::Blob { number, .. } = **source
-        && let Some(bytes) = app.shelf.slice(number, part.clone())
+    if let Source::Blob { shelf, number, .. } = &**source
+        && let Some(bytes) = shelf.slice(*number, part.clone())
     {
         return Ok(bytes);
     }
-    let (app, source) = (Arc::clone(app), Arc::clone(source));
-    let loaded = tokio::task::spawn_blocking(move || load(&app, &source, part)).await;
+    let source = Arc::clone(source);
+    let loaded = tokio::task::spawn_blocking(move || load(&source, part)).await;
     let bytes = loaded.map_err(io::Error::other)?.inspect_err(|error| {
         // The answer ends short, which the client notices; only we can tell why.
         tracing::warn!(%error, "a file of the store cannot be read; verify the data folder's disk");
@@ -135,9 +136,9 @@ async fn next_part(app: &Arc<App>, source: &Arc<Source>, left: Range<u64>) -> io
 }
 
 /// Blocks.
-fn load(app: &App, source: &Source, part: Range<u64>) -> io::Result<Bytes> {
+fn load(source: &Source, part: Range<u64>) -> io::Result<Bytes> {
     match source {
-        Source::Blob { number, .. } => app.shelf.load(*number, part),
+        Source::Blob { shelf, number, .. } => shelf.load(*number, part),
         Source::File { file, .. } => {
             let len = usize::try_from(part.end - part.start).map_err(io::Error::other)?;
             let mut bytes = vec![0; len];

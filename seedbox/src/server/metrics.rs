@@ -17,6 +17,8 @@ pub(crate) enum Route {
     Files,
     /// Web seed by content.
     Blobs,
+    /// Packs and their indexes.
+    Packs,
     /// Tracker.
     Tracker,
     /// Health and metrics.
@@ -31,6 +33,7 @@ impl Route {
             Route::Static => "static",
             Route::Files => "files",
             Route::Blobs => "blobs",
+            Route::Packs => "packs",
             Route::Tracker => "tracker",
             Route::Admin => "admin",
             Route::Other => "other",
@@ -43,6 +46,7 @@ impl Route {
             "metadata" | "targets" | "torrents" | "repository.json" => Route::Static,
             "files" => Route::Files,
             "blobs" => Route::Blobs,
+            "packs" => Route::Packs,
             "announce" | "scrape" => Route::Tracker,
             "livez" | "readyz" | "metrics" => Route::Admin,
             _ => Route::Other,
@@ -66,6 +70,7 @@ struct RouteLabels {
 pub(crate) struct Now {
     pub(crate) connections: usize,
     pub(crate) releases: usize,
+    pub(crate) packs: usize,
     pub(crate) swarms: usize,
     pub(crate) peers: usize,
     pub(crate) peer_bytes: u64,
@@ -81,7 +86,7 @@ pub(crate) struct Metrics {
     refused: Counter,
     announces: Counter,
     peer_sent: Counter,
-    gauges: [Gauge; 5],
+    gauges: [Gauge; 6],
     scrape: Mutex<()>,
 }
 
@@ -98,10 +103,11 @@ impl Metrics {
         registry.register("tracker_announces", "Announces answered with peers", announces.clone());
         let peer_sent = Counter::default();
         registry.register_with_unit("peer_sent", "Payload sent to peers", Unit::Bytes, peer_sent.clone());
-        let gauges: [Gauge; 5] = Default::default();
-        let [connections, releases, swarms, peers, expires] = &gauges;
+        let gauges: [Gauge; 6] = Default::default();
+        let [connections, releases, packs, swarms, peers, expires] = &gauges;
         registry.register("http_connections", "Open connections", connections.clone());
         registry.register("releases", "Releases offered", releases.clone());
+        registry.register("packs", "Packs offered", packs.clone());
         registry.register("swarms", "Torrents seeded", swarms.clone());
         registry.register("peers", "Peers connected", peers.clone());
         let help = "When the signed timestamp expires, as Unix time";
@@ -142,10 +148,11 @@ impl Metrics {
         // Two scrapes at once would both add the same growth of the peers' bytes.
         let _one = self.scrape.lock().unwrap_or_else(PoisonError::into_inner);
         self.peer_sent.inc_by(now.peer_bytes.saturating_sub(self.peer_sent.get()));
-        let [connections, releases, swarms, peers, expires] = &self.gauges;
+        let [connections, releases, packs, swarms, peers, expires] = &self.gauges;
         let set = |gauge: &Gauge, value: usize| gauge.set(i64::try_from(value).unwrap_or(i64::MAX));
         set(connections, now.connections);
         set(releases, now.releases);
+        set(packs, now.packs);
         set(swarms, now.swarms);
         set(peers, now.peers);
         expires.set(now.metadata_expires);
@@ -184,6 +191,7 @@ mod tests {
         let table = [
             ("/metadata/root.json", Route::Static),
             ("/files/x/y", Route::Files),
+            ("/packs/ab-1.pack", Route::Packs),
             ("/announce", Route::Tracker),
             ("/livez", Route::Admin),
             ("/", Route::Other),

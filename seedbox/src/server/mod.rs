@@ -74,9 +74,11 @@ impl ServeConfig {
 pub struct Stats {
     /// Releases offered.
     pub releases: usize,
+    /// Packs offered.
+    pub packs: usize,
     /// Peers connected now.
     pub peers: usize,
-    /// Web seed bytes sent, by path and by content.
+    /// Web seed bytes sent: by path, by content, and of packs.
     pub web_bytes: u64,
     /// Bytes of metadata, targets and torrents sent.
     pub static_bytes: u64,
@@ -91,6 +93,7 @@ pub(crate) struct App {
     dir: DataDir,
     catalog: RwLock<Arc<Catalog>>,
     shelf: Arc<Shelf>,
+    packs: Arc<Shelf>,
     statics: Statics,
     upload: Arc<Limiter>,
     seeder: Option<Seeder>,
@@ -104,6 +107,11 @@ impl App {
         Arc::clone(&self.catalog.read().unwrap_or_else(PoisonError::into_inner))
     }
 
+    /// Where the bytes of a route's files lie.
+    fn shelf_of(&self, route: Route) -> Arc<Shelf> {
+        Arc::clone(if route == Route::Packs { &self.packs } else { &self.shelf })
+    }
+
     /// Reads the repository, seeds what is new, then offers it.
     async fn reload(self: &Arc<Self>) -> Result<()> {
         let app = Arc::clone(self);
@@ -111,7 +119,7 @@ impl App {
         let catalog = Arc::new(read.map_err(|error| Error::Seeding(error.to_string()))??);
         self.swarms.follow(&catalog);
         if let Some(seeder) = &self.seeder {
-            seeder.follow(&catalog, &self.shelf).await;
+            seeder.follow(&catalog, &self.shelf, &self.packs).await;
         }
         *self.catalog.write().unwrap_or_else(PoisonError::into_inner) = catalog;
         Ok(())
@@ -129,6 +137,7 @@ impl App {
         Now {
             connections: self.gate.total(),
             releases: catalog.releases().len(),
+            packs: catalog.packs().len(),
             swarms: seeding.swarms,
             peers: seeding.peers,
             peer_bytes: seeding.sent_bytes,
@@ -141,8 +150,9 @@ impl App {
         let sent = |route| self.metrics.sent_so_far(route);
         Stats {
             releases: now.releases,
+            packs: now.packs,
             peers: now.peers,
-            web_bytes: sent(Route::Files) + sent(Route::Blobs),
+            web_bytes: sent(Route::Files) + sent(Route::Blobs) + sent(Route::Packs),
             static_bytes: sent(Route::Static),
             peer_bytes: now.peer_bytes,
             announces: self.metrics.announces_so_far(),
@@ -217,6 +227,7 @@ pub async fn serve(config: ServeConfig) -> Result<Running> {
     let app = Arc::new(App {
         catalog: RwLock::default(),
         shelf: Arc::new(Shelf::new(Blobs::new(&dir))),
+        packs: Arc::new(Shelf::new(Blobs::packs(&dir))),
         statics: Statics::new(dir.public()),
         upload,
         swarms: tracker::Swarms::new(seeder.as_ref().and_then(Seeder::local_addr)),
@@ -239,6 +250,12 @@ pub async fn serve(config: ServeConfig) -> Result<Running> {
 pub(crate) fn catalog_of(dir: &DataDir) -> Result<Vec<manifests::release::ReleaseManifest>> {
     let catalog = Catalog::read(dir, &Catalog::default())?;
     Ok(catalog.releases().map(|live| live.manifest.clone()).collect())
+}
+
+/// How many packs would be offered.
+#[cfg(test)]
+pub(crate) fn packs_of(dir: &DataDir) -> Result<usize> {
+    Ok(Catalog::read(dir, &Catalog::default())?.packs().len())
 }
 
 async fn listen(address: SocketAddr) -> Result<TcpListener> {

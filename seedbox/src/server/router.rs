@@ -26,6 +26,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/torrents/{*path}", get(statics))
         .route("/repository.json", get(statics))
         .route("/blobs/{*path}", get(blobs))
+        .route("/packs/{*path}", get(packs))
         .route("/files/{*path}", get(files))
         .route("/announce", get(tracker::announce))
         .route("/scrape", get(tracker::scrape))
@@ -120,21 +121,49 @@ async fn blobs(State(app): State<Arc<App>>, request: Parts) -> Response {
         None => (name, false),
     };
     match id.parse::<FileIdentity>() {
-        Ok(id) if is_leaves => leaves(&app, &request, id).await,
+        Ok(id) if is_leaves => beside(&app, Route::Blobs, &request, id, Beside::Leaves).await,
         Ok(id) => blob(&app, Route::Blobs, &request, id).await,
         Err(_) => missing(),
     }
 }
 
-/// The leaf hashes of a blob: 2 MB for each GB of it.
-async fn leaves(app: &Arc<App>, request: &Parts, id: FileIdentity) -> Response {
-    let reader = Arc::clone(app);
-    let opened = tokio::task::spawn_blocking(move || reader.shelf.blobs().open_leaves(&id)).await;
-    let Ok(Ok((file, len))) = opened else { return missing() };
-    let etag = format!("\"{id}.leaves\"");
+/// Packs by content: `/packs/<root>-<len>.pack`, and index and leaf hashes beside it.
+async fn packs(State(app): State<Arc<App>>, request: Parts) -> Response {
+    let Some(path) = decoded(&request) else { return missing() };
+    let name = path.strip_prefix("packs/").unwrap_or_default();
+    let Some((id, ending)) = name.rsplit_once('.') else { return missing() };
+    match (id.parse::<FileIdentity>(), ending) {
+        (Ok(id), "pack") => blob(&app, Route::Packs, &request, id).await,
+        (Ok(id), "index") => beside(&app, Route::Packs, &request, id, Beside::Index).await,
+        (Ok(id), "leaves") => beside(&app, Route::Packs, &request, id, Beside::Leaves).await,
+        _ => missing(),
+    }
+}
+
+/// What lies beside a blob or pack and follows from it.
+#[derive(Clone, Copy)]
+enum Beside {
+    /// Hashes of its blocks: 2 MB for each GB of it.
+    Leaves,
+    /// A pack's index.
+    Index,
+}
+
+async fn beside(app: &Arc<App>, route: Route, request: &Parts, id: FileIdentity, what: Beside) -> Response {
+    let shelf = app.shelf_of(route);
+    let opened = tokio::task::spawn_blocking(move || match what {
+        Beside::Leaves => shelf.blobs().open_leaves(&id),
+        Beside::Index => shelf.blobs().open_index(&id),
+    });
+    let Ok(Ok((file, len))) = opened.await else { return missing() };
+    let ending = match what {
+        Beside::Leaves => "leaves",
+        Beside::Index => "index",
+    };
+    let etag = format!("\"{id}.{ending}\"");
     let described = Described { etag, caching: IMMUTABLE, content_type: "application/octet-stream" };
     let source = Source::File { file: Arc::new(file), len };
-    answer(app, Route::Blobs, &request.method, &request.headers, source, described)
+    answer(app, route, &request.method, &request.headers, source, described)
 }
 
 /// Web seed by path (BEP 19): `/files/<torrent's name>/<path>`.
@@ -151,13 +180,14 @@ async fn files(State(app): State<Arc<App>>, request: Parts) -> Response {
 async fn blob(app: &Arc<App>, route: Route, request: &Parts, id: FileIdentity) -> Response {
     let described =
         Described { etag: format!("\"{id}\""), caching: IMMUTABLE, content_type: "application/octet-stream" };
-    let source = match app.shelf.known(&id) {
+    let shelf = app.shelf_of(route);
+    let source = match shelf.known(&id) {
         _ if id.is_empty() => Source::Memory(axum::body::Bytes::new()),
-        Some(number) => Source::Blob { number, len: id.len },
+        Some(number) => Source::Blob { shelf, number, len: id.len },
         None => {
-            let reader = Arc::clone(app);
-            match tokio::task::spawn_blocking(move || reader.shelf.find(&id)).await {
-                Ok(Some(number)) => Source::Blob { number, len: id.len },
+            let reader = Arc::clone(&shelf);
+            match tokio::task::spawn_blocking(move || reader.find(&id)).await {
+                Ok(Some(number)) => Source::Blob { shelf, number, len: id.len },
                 _ => return missing(),
             }
         }

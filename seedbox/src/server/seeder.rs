@@ -1,8 +1,8 @@
-//! Seeds every release through one node: the hybrid that launchers use, and the v1-only twin beside it.
+//! Seeds every release through one node: the hybrid that launchers use, the v1-only twin beside it, and the packs.
 
 use super::catalog::Catalog;
 use crate::error::{Error, Result};
-use crate::store::Shelf;
+use crate::store::{ReleaseStore, Shelf};
 use protocol::blockset::BlockSet;
 use protocol::metainfo::Torrent;
 use protocol::net::{AddSwarm, Limiter, NetError, Node, NodeConfig, SwarmControl, SwarmHandle};
@@ -50,25 +50,32 @@ impl Seeder {
     }
 
     /// Begins to seed what is new in the catalog. A torrent that cannot be seeded is still offered by web seed.
-    pub(crate) async fn follow(&self, catalog: &Catalog, shelf: &Arc<Shelf>) {
+    pub(crate) async fn follow(&self, catalog: &Catalog, shelf: &Arc<Shelf>, packs: &Arc<Shelf>) {
         for live in catalog.releases() {
-            let mut new = Vec::new();
-            for torrent in std::iter::once(&live.hybrid).chain(&live.twin) {
-                let running = |hash| self.lock().known.contains(&hash);
-                if !torrent.wire_hashes().any(running) {
-                    new.push(Arc::clone(torrent));
-                }
-            }
-            if new.is_empty() {
-                continue;
-            }
-            let store = Arc::new(shelf.release(&live.contents()));
-            for torrent in new {
-                let content = whole(&torrent);
-                match self.node.add(AddSwarm::new(content, Arc::clone(&store) as _)).await {
-                    Ok(handle) => self.adopt(&torrent, handle),
-                    Err(error) => tracing::warn!(%error, name = torrent.name, "a torrent cannot be seeded"),
-                }
+            let torrents = std::iter::once(&live.hybrid).chain(&live.twin);
+            self.seed(torrents, || Arc::new(shelf.release(&live.contents()))).await;
+        }
+        for pack in catalog.packs() {
+            self.seed([&pack.torrent], || Arc::new(packs.release(&[pack.entry.identity]))).await;
+        }
+    }
+
+    /// Seeds those of some torrents over the same files that are not seeded yet.
+    async fn seed(
+        &self,
+        torrents: impl IntoIterator<Item = &Arc<Torrent>>,
+        store: impl FnOnce() -> Arc<ReleaseStore>,
+    ) {
+        let running = |torrent: &Torrent| torrent.wire_hashes().any(|hash| self.lock().known.contains(&hash));
+        let new: Vec<_> = torrents.into_iter().filter(|torrent| !running(torrent)).collect();
+        if new.is_empty() {
+            return;
+        }
+        let store = store();
+        for torrent in new {
+            match self.node.add(AddSwarm::new(whole(torrent), Arc::clone(&store) as _)).await {
+                Ok(handle) => self.adopt(torrent, handle),
+                Err(error) => tracing::warn!(%error, name = torrent.name, "a torrent cannot be seeded"),
             }
         }
     }

@@ -46,7 +46,7 @@ impl Swarms {
         Swarms { own, epoch: platform::monotonic(), table: Mutex::new(table) }
     }
 
-    /// Tracks the torrents of every release.
+    /// Tracks the torrents of every release and pack.
     pub(crate) fn follow(&self, catalog: &Catalog) {
         let registration =
             |torrent: &Torrent| Registration { v1: torrent.info_hash_v1, v2: torrent.info_hash_v2 };
@@ -55,6 +55,9 @@ impl Swarms {
             for torrent in std::iter::once(&live.hybrid).chain(&live.twin) {
                 timed.table.register(registration(torrent));
             }
+        }
+        for pack in catalog.packs() {
+            timed.table.register(registration(&pack.torrent));
         }
     }
 

@@ -15,23 +15,37 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 
-/// The folder of blobs.
+/// A folder of files named by their content: the blobs, or the packs.
 #[derive(Clone, Debug)]
 pub struct Blobs {
     dir: PathBuf,
+    /// What follows the identity in a file's name.
+    ending: &'static str,
 }
 
 impl Blobs {
     /// The blobs of a data folder.
     #[must_use]
     pub fn new(dir: &DataDir) -> Blobs {
-        Blobs { dir: dir.blobs() }
+        Blobs { dir: dir.blobs(), ending: "" }
+    }
+
+    /// The packs of a data folder: `<root>-<len>.pack`, with `.index` and `.leaves` beside them.
+    #[must_use]
+    pub fn packs(dir: &DataDir) -> Blobs {
+        Blobs { dir: dir.packs(), ending: ".pack" }
     }
 
     /// Where a blob lies, if it is there.
     #[must_use]
     pub fn path(&self, id: &FileIdentity) -> PathBuf {
-        self.dir.join(id.to_string())
+        self.dir.join(format!("{id}{}", self.ending))
+    }
+
+    /// Where a pack's index lies.
+    #[must_use]
+    pub fn index_path(&self, id: &FileIdentity) -> PathBuf {
+        self.dir.join(format!("{id}.index"))
     }
 
     /// Where its leaf hashes lie, if it has some.
@@ -61,12 +75,20 @@ impl Blobs {
         Ok((file, leaves_len(id)))
     }
 
+    /// A pack's index, and how many bytes it is.
+    pub(crate) fn open_index(&self, id: &FileIdentity) -> io::Result<(File, u64)> {
+        let file = open_read(&self.index_path(id))?;
+        let len = file.metadata()?.len();
+        Ok((file, len))
+    }
+
     /// The lengths of all blobs: a file of another length is new for certain.
     pub(crate) fn lens(&self) -> Result<HashSet<u64>> {
         let mut lens = HashSet::new();
         for entry in std::fs::read_dir(&self.dir).at(&self.dir)? {
             let name = entry.at(&self.dir)?.file_name();
-            let id = name.to_str().and_then(|name| name.parse::<FileIdentity>().ok());
+            let id =
+                name.to_str().and_then(|name| name.strip_suffix(self.ending)?.parse::<FileIdentity>().ok());
             lens.extend(id.map(|id| id.len));
         }
         Ok(lens)

@@ -6,6 +6,7 @@
 //! public/torrents/<info-hash>.torrent
 //! public/blobs/<root>-<len>        every file of every release, once
 //! public/blobs/<root>-<len>.leaves the hashes of its 16 KiB blocks
+//! public/packs/<root>-<len>.pack   what turns one release into another, with .index and .leaves beside it
 //! state/seedbox.json               settings chosen at init
 //! state/trust/                     the online roles' keys
 //! state/tmp/                       files on their way into public/
@@ -16,9 +17,11 @@
 
 mod blobs;
 mod power;
+mod content;
 mod settings;
 
 pub use blobs::{Blobs, ReleaseStore, Shelf};
+pub(crate) use content::BlobContent;
 pub use settings::Settings;
 
 use power::Power;
@@ -62,7 +65,7 @@ impl DataDir {
         if dir.settings_path().exists() {
             return Err(Error::RepositoryExists(root.to_owned()));
         }
-        for path in [dir.metadata(), dir.targets(), dir.torrents(), dir.blobs(), dir.tmp()] {
+        for path in [dir.metadata(), dir.targets(), dir.torrents(), dir.blobs(), dir.packs(), dir.tmp()] {
             fs::create_dir_all(&path).at(&path)?;
         }
         platform::make_private(&dir.state()).at(&dir.state())?;
@@ -123,6 +126,11 @@ impl DataDir {
     pub fn blobs(&self) -> PathBuf {
         self.public().join("blobs")
     }
+    /// Packs by content, and their indexes.
+    #[must_use]
+    pub fn packs(&self) -> PathBuf {
+        self.public().join("packs")
+    }
     /// Files on their way.
     #[must_use]
     pub fn tmp(&self) -> PathBuf {
@@ -132,6 +140,17 @@ impl DataDir {
     #[must_use]
     pub fn timestamp(&self) -> PathBuf {
         self.metadata().join("timestamp.json")
+    }
+    /// Which releases players run, as far as `serve` has seen.
+    #[must_use]
+    pub fn popular(&self) -> PathBuf {
+        self.state().join("popular.json")
+    }
+    /// The folder of packs, which data folders of before do not have yet.
+    pub(crate) fn make_packs(&self) -> Result<PathBuf> {
+        let path = self.packs();
+        fs::create_dir_all(&path).at(&path)?;
+        Ok(path)
     }
     fn settings_path(&self) -> PathBuf {
         self.state().join("seedbox.json")

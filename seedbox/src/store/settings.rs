@@ -65,6 +65,12 @@ impl Settings {
         self.public_url.as_ref().map(|base| format!("{base}/files/"))
     }
 
+    /// `<public-url>/packs/`: packs by content.
+    #[must_use]
+    pub fn packs_base(&self) -> Option<String> {
+        self.public_url.as_ref().map(|base| format!("{base}/packs/"))
+    }
+
     /// `<public-url>/blobs/`: web seed by content.
     #[must_use]
     pub fn blobs_base(&self) -> Option<String> {

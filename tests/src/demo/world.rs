@@ -47,6 +47,7 @@ impl World {
             launch: std::collections::BTreeMap::new(),
             exec: Patterns::new::<&str>([])?,
             piece_len,
+            packs: seedbox::PackOptions::default(),
         };
         let before = self.seedbox.stats().releases;
         tokio::task::spawn_blocking(move || seedbox::publish(&options, &()))

@@ -187,15 +187,21 @@ pub(super) fn sign<T: Serialize>(
     keys: &RoleKeys,
     ring: &Keyring,
 ) -> Result<Vec<u8>, PublishError> {
-    let found = ring.count(&keys.keyids);
-    if found < keys.threshold as usize || found == 0 {
-        return Err(PublishError::MissingKey {
-            role: role.to_owned(),
-            threshold: keys.threshold,
-            found,
-            folders: ring.folders().to_vec(),
-        });
-    }
+    check_keys(role, keys, ring)?;
     let signatures = ring.sign(&keys.keyids, &canonical(signed)?);
     Ok(canonical(&Signed { signatures, signed })?)
+}
+
+/// Whether enough of a role's keys are at hand.
+pub(super) fn check_keys(role: &str, keys: &RoleKeys, ring: &Keyring) -> Result<(), PublishError> {
+    let found = ring.count(&keys.keyids);
+    if found >= keys.threshold as usize && found > 0 {
+        return Ok(());
+    }
+    Err(PublishError::MissingKey {
+        role: role.to_owned(),
+        threshold: keys.threshold,
+        found,
+        folders: ring.folders().to_vec(),
+    })
 }

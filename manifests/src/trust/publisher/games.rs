@@ -96,6 +96,17 @@ impl Repository {
         })
     }
 
+    /// Whether these keys are enough to sign releases of a game that is there, before work is put into one.
+    ///
+    /// # Errors
+    /// [`PublishError::NoGame`], [`PublishError::MissingKey`].
+    pub fn check_release_keys(&self, offline: &OfflineKeys, game: &GameId) -> Result<(), PublishError> {
+        let role = release_role(game);
+        let no_game = || PublishError::NoGame(game.to_string());
+        let keys = self.state.targets.delegated(&role).ok_or_else(no_game)?.role_keys();
+        super::change::check_keys(&role, &keys, &offline.ring)
+    }
+
     /// Replaces a release's pack list by a later revision. Signing the very same list again does nothing.
     ///
     /// # Errors
