@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use super::cost::Costs;
+use super::input::Missing;
 use crate::path::SafePath;
 use crate::plan::Plan;
 use crate::release::{FileIdentity, ManifestFile};
@@ -53,7 +54,7 @@ pub struct Candidate {
     pub sources: BTreeMap<FileIdentity, BaseSource>,
     /// Ranges to fetch by the target's content torrent, by index in the manifest; whole blocks. What a step builds is
     /// not among them.
-    pub content: Vec<(usize, Vec<Range<u64>>)>,
+    pub content: Vec<Missing>,
     /// What it costs.
     pub costs: Costs,
     /// [`Costs`] weighed: the lowest is chosen. Comparable within one route only.

@@ -22,9 +22,6 @@ const DELTA_RATE: u64 = 200 * MB;
 const REFLATE_RATE: u64 = 4 * MB;
 /// Plain text of base streams that are opened for reference (inflate).
 const INFLATE_RATE: u64 = 250 * MB;
-/// The rolling checksum over local files; see `hash::rolling`.
-const ROLL_RATE: u64 = 1_000 * MB;
-
 /// The disk an install lies on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Disk {
@@ -182,11 +179,6 @@ pub(crate) fn frame_micros(frame: &Frame) -> u64 {
 /// Processor time for bytes that are copied and hashed.
 pub(crate) fn staged_micros(bytes: u64) -> u64 {
     micros(bytes, HASH_RATE) + micros(bytes, COPY_RATE)
-}
-
-/// Processor time to roll over local files.
-pub(crate) fn roll_micros(bytes: u64) -> u64 {
-    micros(bytes, ROLL_RATE)
 }
 
 /// Fills in the time: fetching and rebuilding overlap, what is written must reach the disk, and each file has a price.

@@ -11,6 +11,9 @@ use crate::pack::{Index, TreeId};
 use crate::plan::{Local, Plan};
 use crate::release::{FileIdentity, ReleaseManifest};
 
+/// Byte ranges of a file, by its index in the target's manifest: whole blocks, ascending.
+pub type Missing = (usize, Vec<Range<u64>>);
+
 /// A pack as the pack list of its target names it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PackInfo {
@@ -56,7 +59,7 @@ pub struct Input<'a> {
     pub plan: &'a Plan,
     /// What is still missing, by index in the manifest, when that is known better than the plan does (an earlier run
     /// left staged blocks): [`crate::apply::Applier::missing`]. `None`: what the plan fetches.
-    pub missing: Option<&'a [(usize, Vec<Range<u64>>)]>,
+    pub missing: Option<&'a [Missing]>,
     /// Releases that are or may be the base of a pack: the installed one, those on chains.
     pub releases: &'a [Known],
     /// Every pack that is known.

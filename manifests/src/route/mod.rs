@@ -16,13 +16,23 @@
 //! A frame's base data may be in a damaged or missing file: its wrong blocks are fetched from the release it belongs to
 //! ([`Heal`]) where that costs less than doing without the frame.
 
-#[allow(dead_code, reason = "the packs' side of the model; used by the commit that follows")]
 mod cost;
 mod input;
 mod candidate;
+mod ranges;
+mod chain;
+mod world;
+mod step;
+mod evaluate;
+mod assemble;
+mod mix;
 mod solve;
 
 pub use candidate::{BaseSource, Build, Candidate, Heal, Kind, Owner, Route, Step, Write};
+pub use chain::{MAX_HOPS, MAX_PATHS, paths};
 pub use cost::{Costs, Disk, Environment, Network, Weights};
-pub use input::{Input, Known, Offer, PackInfo};
+pub use input::{Input, Known, Missing, Offer, PackInfo};
 pub use solve::route;
+
+#[cfg(test)]
+mod tests;

@@ -1,80 +1,110 @@
 //! Computing the route.
 
-use std::collections::BTreeMap;
-use std::ops::Range;
+use std::collections::BTreeSet;
 
-use super::cost::{self, Costs, Network};
-use super::{Candidate, Input, Kind, Route};
-use crate::plan::{Op, Plan};
+use super::assemble;
+use super::candidate::{Candidate, Kind, Owner, Route};
+use super::chain;
+use super::evaluate::{Dropped, Path};
+use super::input::{Input, PackInfo};
+use super::mix;
+use super::step::Stage;
+use super::world::World;
+use crate::pack::{TreeId, tree_id};
 
 /// Every way to the release, cheapest first.
 pub fn route(input: &Input<'_>) -> Route {
-    let mut candidates = vec![without_packs(input, Kind::Plain), without_packs(input, Kind::Reuse)];
+    let world = World::new(input);
+    let mut candidates = vec![
+        assemble::without_packs(input, Kind::Plain, Vec::new()),
+        assemble::without_packs(input, Kind::Reuse, world.all_missing()),
+    ];
+    if !world.missing.is_empty() {
+        for path in pack_paths(&world) {
+            add_path(&world, &path, &mut candidates);
+        }
+    }
     candidates.sort_by_cached_key(|one| {
         (one.cost, one.costs.network.payload(), one.mixed, one.kind, one.name.clone())
     });
     Route { candidates, chosen: 0 }
 }
 
-/// What is missing when nothing is known better: what the plan fetches.
-fn missing(input: &Input<'_>, plan: &Plan) -> Vec<(usize, Vec<Range<u64>>)> {
-    plan.fetch(&input.target.files).filter(|(_, ranges)| !ranges.is_empty()).collect()
-}
-
-fn without_packs(input: &Input<'_>, kind: Kind) -> Candidate {
-    let whole = (kind == Kind::Plain).then(|| input.plan.whole_files(&input.target.files));
-    let plan = whole.as_ref().unwrap_or(input.plan);
-    let content = match input.missing {
-        Some(known) if kind != Kind::Plain => known.to_vec(),
-        _ => missing(input, plan),
+/// The paths whose packs, and the manifests between them, are known.
+fn pack_paths(world: &World<'_>) -> Vec<Vec<usize>> {
+    let input = world.input;
+    let known: BTreeSet<TreeId> = input.releases.iter().map(|known| known.tree).collect();
+    let target = tree_id(&input.target.files);
+    let is_usable = |info: &PackInfo| {
+        info.base.is_none_or(|base| known.contains(&base))
+            && (info.target == target || known.contains(&info.target))
     };
-    let network = Network { content: bytes_of(&content), ..Network::default() };
-    let mut costs = staged(plan);
-    costs.network = network;
-    finish(input, kind, plan, content, costs)
+    // Indices into `input.packs` of those that can be looked into.
+    let (usable, infos): (Vec<usize>, Vec<PackInfo>) = input
+        .packs
+        .iter()
+        .enumerate()
+        .filter(|(_, offer)| offer.index.is_some() && is_usable(&offer.info))
+        .map(|(at, offer)| (at, offer.info))
+        .unzip();
+    let starts: Vec<(TreeId, u64)> = (0..)
+        .zip(input.releases)
+        .filter_map(|(at, known)| Some((known.tree, world.completing(at)?)))
+        .collect();
+    let paths = chain::paths(&infos, &starts, target);
+    let back = |path: Vec<usize>| path.iter().filter_map(|at| usable.get(*at).copied()).collect();
+    paths.into_iter().map(back).collect()
 }
 
-fn finish(
-    input: &Input<'_>,
-    kind: Kind,
-    plan: &Plan,
-    content: Vec<(usize, Vec<Range<u64>>)>,
-    mut costs: Costs,
-) -> Candidate {
-    cost::set_time(&mut costs, files_staged(plan), input.environment);
-    Candidate {
-        kind,
-        mixed: false,
-        name: kind.name().to_owned(),
-        steps: Vec::new(),
-        heals: Vec::new(),
-        sources: BTreeMap::new(),
-        content,
-        costs,
-        cost: input.weights.weigh(&costs),
+/// Adds what a path comes to, with all its frames and without those that are too dear.
+fn add_path(world: &World<'_>, packs: &[usize], candidates: &mut Vec<Candidate>) {
+    let input = world.input;
+    let mut stages = Vec::with_capacity(packs.len());
+    for (at, pack) in packs.iter().enumerate() {
+        let target = if at + 1 == packs.len() {
+            Some(Owner::Target)
+        } else {
+            let tree = input.packs.get(*pack).map(|offer| offer.info.target);
+            input.releases.iter().position(|known| Some(known.tree) == tree).map(Owner::Release)
+        };
+        let Some(stage) = target.and_then(|target| Stage::new(input, *pack, target)) else { return };
+        stages.push(stage);
     }
-}
-
-/// What every candidate writes: the staged files.
-fn staged(plan: &Plan) -> Costs {
-    Costs {
-        disk_written: plan.costs.bytes_written,
-        temp_peak: plan.costs.temp_bytes,
-        cpu_micros: cost::staged_micros(plan.costs.bytes_written),
-        ..Costs::default()
-    }
-}
-
-fn files_staged(plan: &Plan) -> u64 {
-    let staged = |op: &&Op| {
-        matches!(
-            op,
-            Op::Copy { .. } | Op::Duplicate { .. } | Op::Rebuild { .. } | Op::Fetch | Op::Link { .. }
-        )
+    let kind = match stages.as_slice() {
+        [only] if only.base.is_none() => Kind::Full,
+        [_] => Kind::Direct,
+        _ => Kind::Chain,
     };
-    plan.ops.iter().filter(staged).count() as u64
+    let name = unique(name_of(input, kind, &stages), candidates);
+    let path = Path::new(world, stages);
+    let nothing = Dropped::new();
+    let pure = path.evaluate(&nothing);
+    let (dropped, mixed) = mix::search(&path, &pure);
+    if dropped.iter().any(|set| !set.is_empty()) {
+        candidates.extend(assemble::candidate(&path, mixed, kind, format!("{name}-mixed"), true));
+    }
+    candidates.extend(assemble::candidate(&path, pure, kind, name, false));
 }
 
-fn bytes_of(content: &[(usize, Vec<Range<u64>>)]) -> u64 {
-    content.iter().flat_map(|(_, ranges)| ranges).map(|range| range.end - range.start).sum()
+/// `direct`, `full`, `chain-3.1.4` by the releases between.
+fn name_of(input: &Input<'_>, kind: Kind, stages: &[Stage<'_>]) -> String {
+    let mut name = kind.name().to_owned();
+    for stage in stages {
+        if let Owner::Release(release) = stage.target
+            && let Some(known) = input.releases.get(release)
+        {
+            name = format!("{name}-{}", known.manifest.version);
+        }
+    }
+    name
+}
+
+/// A second direct path (from another release) needs a name of its own.
+fn unique(name: String, candidates: &[Candidate]) -> String {
+    let taken = |name: &str| candidates.iter().any(|one| one.name == name);
+    if !taken(&name) {
+        return name;
+    }
+    let mut numbered = (2u32..).map(|number| format!("{name}-{number}"));
+    numbered.find(|name| !taken(name)).unwrap_or(name)
 }
