@@ -103,6 +103,14 @@ pub enum LaunchError {
         /// Which kinds were tried.
         cause: String,
     },
+    /// The route asked for is none of the candidates.
+    #[error("there is no route {name:?} to this release; there are: {known}")]
+    RouteUnknown {
+        /// The name given.
+        name: String,
+        /// The candidates' names.
+        known: String,
+    },
     /// The install is damaged and was only asked to be verified.
     #[error("{files} of the game's files are damaged or missing ({bytes} bytes)")]
     Damaged {
@@ -154,6 +162,7 @@ impl LaunchError {
             Self::Trust(error) => error.code(),
             Self::ContentRefused { .. } => "E-CONTENT-REFUSED",
             Self::NoSources { .. } => "E-NO-SOURCES",
+            Self::RouteUnknown { .. } => "E-ROUTE-UNKNOWN",
             Self::Damaged { .. } => "E-DAMAGED",
             Self::Listen { .. } => "E-LISTEN",
             Self::Usage { .. } => "E-USAGE",
@@ -188,6 +197,9 @@ impl LaunchError {
             }
             Self::NoSources { .. } => {
                 "Check the network, allow both peers and web (drop --no-peers or --no-web), and run this again to go on."
+            }
+            Self::RouteUnknown { .. } => {
+                "Choose one of these names (`launcher plan` shows what each costs), or leave --route out."
             }
             Self::Damaged { .. } => "Run verify --repair to heal them.",
             Self::Listen { .. } => "Choose another --listen address, or leave it out.",

@@ -5,9 +5,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
+use manifests::route::Weights;
 
 use crate::engine::{
-    DEFAULT_CHANNEL, Install, Linger, Operation, Options, Seed, Select, Sources, Update, Verify,
+    DEFAULT_CHANNEL, Install, Linger, Operation, Options, Preference, Seed, Select, Sources, Update, Verify,
 };
 
 /// Installs, updates, verifies, repairs and seeds games.
@@ -76,9 +77,49 @@ pub struct SwarmArgs {
     /// Most bytes per second to receive.
     #[arg(long, value_name = "BYTES", value_parser = parse_rate)]
     pub download_limit: Option<u64>,
+    /// Space that packs of updates may take in .samara, so that others can have them from here; k, M and G are
+    /// understood, 0 keeps none. Without it: a tenth of the game, at most 2 GiB.
+    #[arg(long, value_name = "BYTES", value_parser = parse_size)]
+    pub pack_quota: Option<u64>,
     /// Give up after this long without any byte from any source.
     #[arg(long, value_name = "SECONDS", default_value = "180", value_parser = parse_seconds)]
     pub patience: Duration,
+}
+
+/// Which route to take.
+#[derive(Debug, Args)]
+pub struct RouteArgs {
+    /// What makes a route the best: `default` weighs time, network, disk and processor, `network` counts received bytes
+    /// and nothing else.
+    #[arg(long, value_name = "NAME", default_value = "default", value_enum)]
+    pub weights: WeightsArg,
+    /// Take this one of the routes that `plan` shows, whatever it costs.
+    #[arg(long, value_name = "NAME")]
+    pub route: Option<String>,
+}
+
+/// See [`RouteArgs::weights`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum WeightsArg {
+    /// Everything, weighed.
+    Default,
+    /// Received bytes.
+    Network,
+}
+
+impl WeightsArg {
+    fn weights(self) -> Weights {
+        match self {
+            Self::Default => Weights::default(),
+            Self::Network => Weights::NETWORK_ONLY,
+        }
+    }
+}
+
+impl RouteArgs {
+    fn preference(&self) -> Preference {
+        Preference { weights: self.weights.weights(), route: self.route.clone() }
+    }
 }
 
 /// Whether to seed after the work is done.
@@ -129,6 +170,8 @@ pub struct InstallArgs {
     #[arg(long)]
     pub accept_expired: bool,
     #[command(flatten)]
+    pub(crate) way: RouteArgs,
+    #[command(flatten)]
     pub(crate) sources: SourceArgs,
     #[command(flatten)]
     pub(crate) swarm: SwarmArgs,
@@ -144,6 +187,8 @@ pub struct UpdateArgs {
     /// Go on although the repository's metadata has expired; signatures and versions are checked all the same.
     #[arg(long)]
     pub accept_expired: bool,
+    #[command(flatten)]
+    pub(crate) way: RouteArgs,
     #[command(flatten)]
     pub(crate) sources: SourceArgs,
     #[command(flatten)]
@@ -203,12 +248,14 @@ impl Action {
                 adopt: args.adopt,
                 sources: args.sources.sources(),
                 accept_expired: args.accept_expired,
+                way: args.way.preference(),
                 linger: args.linger.linger(),
             }),
             Self::Update(args) => Operation::Update(Update {
                 dir: args.at.dir.clone(),
                 sources: args.sources.sources(),
                 accept_expired: args.accept_expired,
+                way: args.way.preference(),
                 linger: args.linger.linger(),
             }),
             Self::Verify(args) => Operation::Verify(Verify {
@@ -237,6 +284,7 @@ impl Action {
             listen: peers.then_some(swarm.listen),
             upload_limit: swarm.upload_limit,
             download_limit: swarm.download_limit,
+            pack_quota: swarm.pack_quota,
             patience: swarm.patience,
             ..Options::default()
         }
@@ -244,6 +292,13 @@ impl Action {
 }
 
 fn parse_rate(text: &str) -> Result<u64, String> {
+    match parse_size(text)? {
+        0 => Err("expected more than 0".to_owned()),
+        rate => Ok(rate),
+    }
+}
+
+fn parse_size(text: &str) -> Result<u64, String> {
     let (digits, unit) = match text.char_indices().last() {
         Some((at, 'k' | 'K')) => (&text[..at], 1_000),
         Some((at, 'm' | 'M')) => (&text[..at], 1_000_000),
@@ -251,10 +306,7 @@ fn parse_rate(text: &str) -> Result<u64, String> {
         _ => (text, 1),
     };
     let number: u64 = digits.parse().map_err(|_| "expected a number such as 500k or 20M".to_owned())?;
-    match number.checked_mul(unit) {
-        Some(rate) if rate > 0 => Ok(rate),
-        _ => Err("expected more than 0 and less than 16 E".to_owned()),
-    }
+    number.checked_mul(unit).ok_or_else(|| "expected less than 16 E".to_owned())
 }
 
 fn parse_seconds(text: &str) -> Result<Duration, String> {

@@ -75,6 +75,7 @@ fn title(phase: Phase) -> &'static str {
         Phase::Checking => "Checking",
         Phase::Scanning => "Reading",
         Phase::Downloading => "Downloading",
+        Phase::Rebuilding => "Rebuilding",
         Phase::Applying => "Applying",
         Phase::Seeding => "Seeding",
         Phase::Removing => "Removing",

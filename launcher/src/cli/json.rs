@@ -86,6 +86,8 @@ fn installed(summary: &Summary) -> Value {
         "bytes_origin": summary.sources.origin(),
         "bytes_written": summary.written_bytes,
         "temp_bytes_peak": summary.temp_peak_bytes,
+        "route": summary.route,
+        "bytes_promised": summary.promised_bytes,
         "game": summary.game,
         "changed": summary.changed,
         "kept_aside": summary.kept_aside,

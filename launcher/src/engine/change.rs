@@ -5,9 +5,11 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::Instant;
 
+use futures_util::future::BoxFuture;
 use manifests::apply::{Applied, Applier, ApplyError};
 use manifests::plan::{self, Local, Plan};
 use manifests::release::FileIdentity;
+use manifests::route::{Candidate, Kind};
 use manifests::verify::{self, Depth};
 
 use crate::engine::board::Task;
@@ -17,6 +19,8 @@ use crate::engine::goal::{Goal, Leaves};
 use crate::engine::jobs;
 use crate::engine::ledger;
 use crate::engine::meter::{Meter, blocking};
+use crate::engine::packs::phase::{self, Decision, Question};
+use crate::engine::packs::setup::{self, Chosen};
 use crate::engine::snapshot::{Phase, SourceBytes, Summary};
 use crate::engine::transfer::{Ended, Transfer};
 use crate::error::LaunchError;
@@ -83,14 +87,68 @@ async fn attempt(
     summary.changed = true;
     let content = fetch_content(context, task, goal, &plan, kept).await?;
     let plan = make_plan(goal, &local, Some(content.clone())).await?;
+    let plan = if goal.way.route.as_deref() == Some(Kind::Plain.name()) {
+        plan.whole_files(&goal.target.manifest.files)
+    } else {
+        plan
+    };
+    let mut applier = stage(task, goal, plan.clone(), &content).await?;
+    let mut missing = applier.missing();
     summary.written_bytes += plan.costs.bytes_written;
     summary.temp_peak_bytes = summary.temp_peak_bytes.max(plan.costs.temp_bytes);
-    let applier = stage(task, goal, plan, &content).await?;
-    let missing = applier.missing();
     if missing.is_empty() {
         return commit(task, applier, summary).await;
     }
-    fetch_and_commit(context, task, goal, (applier, missing), &content, summary).await
+    let question =
+        Question { goal, local: &local, plan: &plan, content: &content, missing: Some(&missing), keep: true };
+    let choosing: BoxFuture<'_, _> = Box::pin(phase::choose(context, task, question));
+    let decision = choosing.await?;
+    let candidate = decision.chosen(goal.way.route.as_deref())?;
+    promise(summary, &candidate, &decision);
+    let own = candidate.plan(&plan, &goal.target.manifest.files);
+    if own != plan {
+        applier = stage(task, goal, own, &content).await?;
+    }
+    let chosen = Chosen {
+        goal,
+        local: &local,
+        applier: &applier,
+        content: &content,
+        candidate: &candidate,
+        offers: &decision.offers,
+    };
+    let carrying: BoxFuture<'_, _> = Box::pin(phase::carry_out(context, task, &chosen, summary));
+    let mut offering = carrying.await?;
+    missing = applier.missing();
+    let done = offering
+        .during(Box::pin(async {
+            if missing.is_empty() {
+                return commit(task, applier, summary).await;
+            }
+            fetch_and_commit(context, task, goal, (applier, missing), &content, summary).await
+        }))
+        .await;
+    phase::end(offering, &goal.dir, summary).await;
+    if done.is_ok() {
+        let dir = goal.dir.clone();
+        blocking(move || {
+            setup::clear(&dir);
+            Ok(())
+        })
+        .await?;
+    }
+    done
+}
+
+/// What the route is to cost, told with the result.
+fn promise(summary: &mut Summary, candidate: &Candidate, decision: &Decision) {
+    // A second round goes on with what the first one began.
+    if summary.route.is_none() {
+        summary.route = Some(candidate.name.clone());
+        summary.promised_bytes = candidate.costs.network.payload();
+    }
+    // The indexes of packs are bytes like theirs.
+    summary.sources.web += decision.offers.fetched;
 }
 
 /// Looks at what is on the disk.
@@ -157,7 +215,7 @@ async fn fetch_and_commit(
     let total = missing.iter().flat_map(|(_, ranges)| ranges).map(|range| range.end - range.start).sum();
     let job = blocking({
         let (goal, applier, content) = (goal.clone(), applier.clone(), content.clone());
-        move || jobs::fetching(&goal, &applier, &content, missing)
+        move || jobs::fetching(&goal, &applier, &content, &missing, &missing)
     })
     .await?;
     task.enter(Phase::Downloading, total);

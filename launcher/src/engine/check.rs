@@ -11,7 +11,7 @@ use manifests::verify::{self, Depth, Wound, WoundKind};
 
 use crate::engine::board::Task;
 use crate::engine::change::{self, survey};
-use crate::engine::command::Verify;
+use crate::engine::command::{Preference, Verify};
 use crate::engine::content;
 use crate::engine::context::Context;
 use crate::engine::goal::{Goal, Leaves};
@@ -74,6 +74,9 @@ async fn open(task: &Task, verify: Verify) -> Result<Goal, LaunchError> {
             depth: Depth::Full,
             // What does not fit is damage: it is mended, not kept aside.
             options: PlanOptions { keep_changed: false },
+            // What lacks are single blocks of the release in place: no pack leads there.
+            ways: Arc::default(),
+            way: Preference::default(),
             dir: Arc::new(dir),
         })
     })

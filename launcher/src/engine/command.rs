@@ -3,6 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use manifests::route::Weights;
+
 /// Names one running operation. The asker chooses it; it must not be in use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TaskId(pub u64);
@@ -83,6 +85,8 @@ pub struct Install {
     pub sources: Sources,
     /// Go on with metadata that has expired: signatures and versions are checked all the same.
     pub accept_expired: bool,
+    /// Which route is taken.
+    pub way: Preference,
     /// Whether to seed afterwards.
     pub linger: Linger,
 }
@@ -96,6 +100,8 @@ pub struct Update {
     pub sources: Sources,
     /// Go on with metadata that has expired: signatures and versions are checked all the same.
     pub accept_expired: bool,
+    /// Which route is taken.
+    pub way: Preference,
     /// Whether to seed afterwards.
     pub linger: Linger,
 }
@@ -143,6 +149,15 @@ impl Default for Sources {
     fn default() -> Self {
         Self { peers: true, web: true }
     }
+}
+
+/// Which route is taken.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Preference {
+    /// What counts how much.
+    pub weights: Weights,
+    /// This candidate, whatever it costs.
+    pub route: Option<String>,
 }
 
 /// Seeding after an install or update has ended.

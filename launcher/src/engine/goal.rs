@@ -6,13 +6,50 @@ use manifests::apply::Target;
 use manifests::folder::{InstallDir, LeafSource};
 use manifests::hash::Hash;
 use manifests::plan::PlanOptions;
-use manifests::release::FileIdentity;
+use manifests::release::{FileIdentity, ManifestFile, PackEntry, ReleaseManifest, Version};
+use manifests::route::{Known, Owner};
 use manifests::verify::Depth;
 
-use crate::engine::command::Sources;
+use crate::engine::command::{Preference, Sources};
 use crate::engine::content::Content;
 use crate::engine::repository::Repository;
 use crate::engine::transfer::Hints;
+
+/// A pack that may be of use.
+#[derive(Debug, Clone)]
+pub(crate) struct Way {
+    pub(crate) entry: PackEntry,
+    /// Index into [`Ways::releases`]; none for a full pack.
+    pub(crate) base: Option<usize>,
+    pub(crate) target: Owner,
+    /// The version it leads to.
+    pub(crate) version: Version,
+}
+
+/// The signed ways to a release: what an operation began with, it finishes with.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Ways {
+    /// Earlier releases that packs start from, the installed one among them.
+    pub(crate) releases: Vec<Known>,
+    pub(crate) packs: Vec<Way>,
+}
+
+impl Ways {
+    /// The files of the release a pack starts from.
+    pub(crate) fn base(&self, way: &Way) -> Option<&[ManifestFile]> {
+        way.base.and_then(|at| self.releases.get(at)).map(|known| &known.manifest.files[..])
+    }
+
+    /// The files of the release a pack leads to.
+    pub(crate) fn target<'a>(&'a self, way: &Way, target: &'a ReleaseManifest) -> &'a [ManifestFile] {
+        match way.target {
+            Owner::Target => &target.files,
+            Owner::Release(at) => {
+                self.releases.get(at).map(|known| &known.manifest.files[..]).unwrap_or_default()
+            }
+        }
+    }
+}
 
 /// What is to be reached, and by which means.
 #[derive(Clone)]
@@ -25,6 +62,9 @@ pub(crate) struct Goal {
     /// How closely to look at what is there.
     pub(crate) depth: Depth,
     pub(crate) options: PlanOptions,
+    /// The packs that were on offer when it began.
+    pub(crate) ways: Arc<Ways>,
+    pub(crate) way: Preference,
 }
 
 impl Goal {

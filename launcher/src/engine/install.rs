@@ -11,11 +11,12 @@ use manifests::verify::Depth;
 
 use crate::engine::board::Task;
 use crate::engine::change;
-use crate::engine::command::{DEFAULT_CHANNEL, Install, Select, Sources, Update};
+use crate::engine::command::{DEFAULT_CHANNEL, Install, Preference, Select, Sources, Update};
 use crate::engine::content;
 use crate::engine::context::Context;
 use crate::engine::goal::Goal;
 use crate::engine::meter::{blocking, opening};
+use crate::engine::packs::keep;
 use crate::engine::record::{self, Before, Record};
 use crate::engine::releases::{self, Found, Question};
 use crate::engine::repository::Repository;
@@ -38,6 +39,7 @@ struct Intent {
     depth: Depth,
     sources: Sources,
     accept_expired: bool,
+    way: Preference,
     /// A halted channel holds back an update, not a first install.
     update: bool,
 }
@@ -101,6 +103,7 @@ async fn install_into(
         depth: if request.adopt { Depth::Full } else { Depth::Quick },
         sources: request.sources,
         accept_expired: request.accept_expired,
+        way: request.way,
         update: false,
     };
     follow(context, task, intent).await
@@ -128,6 +131,7 @@ pub(crate) async fn update(
             depth: Depth::Quick,
             sources: request.sources,
             accept_expired: request.accept_expired,
+            way: request.way.clone(),
             update: state.release.is_some(),
             dir: Arc::new(dir),
         })
@@ -167,12 +171,16 @@ async fn follow(
         sources: intent.sources,
         depth: intent.depth,
         options: PlanOptions::default(),
+        ways: Arc::new(found.ways),
+        way: intent.way,
     };
+    let quota = context.options.pack_quota;
     let mut summary = Box::pin(change::reach(context, task, &goal, None)).await?;
     blocking(move || {
         (record.pending, record.hints) = (None, found.hints);
         record.save(&goal.dir)?;
         content::forget_others(&goal.dir, &goal.target.manifest);
+        keep::tidy(&goal.dir, keep::quota(quota, goal.target.manifest.total_bytes()), &found.gone);
         Ok(())
     })
     .await?;

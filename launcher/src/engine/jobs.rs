@@ -6,11 +6,11 @@ use std::sync::Arc;
 
 use manifests::apply::{Applier, Location};
 use manifests::folder::{Access, DiskError, Fs, Guard, InstallDir, LeafSource as _, Listed};
-use manifests::hash::TreeHasher;
+use manifests::hash::{Hash, TreeHasher};
 use manifests::plan::Op;
 use manifests::release::FileIdentity;
 use protocol::blockset::BlockSet;
-use protocol::disk::FileStamp;
+use protocol::disk::{FileStamp, FileStore};
 use protocol::units::{FileIndex, Root};
 
 use crate::engine::board::Task;
@@ -18,7 +18,7 @@ use crate::engine::command::Sources;
 use crate::engine::content::Content;
 use crate::engine::goal::{Goal, Leaves};
 use crate::engine::sources::{InstallFiles, Place};
-use crate::engine::transfer::{Hints, Job};
+use crate::engine::transfer::{Hints, Job, OnWeb};
 use crate::error::LaunchError;
 
 const HASH_STEP: usize = 1 << 20;
@@ -29,6 +29,7 @@ struct Draft<'a> {
     places: Vec<Place>,
     have: BlockSet,
     wanted: BlockSet,
+    bytes: u64,
     leaves: HashMap<FileIndex, Arc<[Root]>>,
 }
 
@@ -40,6 +41,7 @@ impl<'a> Draft<'a> {
             places: vec![Place::Nowhere; layout.files.len()],
             have: BlockSet::new(layout.block_count()),
             wanted: BlockSet::new(layout.block_count()),
+            bytes: 0,
             leaves: HashMap::new(),
         }
     }
@@ -56,21 +58,37 @@ impl<'a> Draft<'a> {
         }
     }
 
-    fn want(&mut self, file: FileIndex, ranges: Vec<Range<u64>>) {
+    fn lack(&mut self, file: FileIndex, ranges: &[Range<u64>]) {
         for range in ranges {
-            for blocks in self.content.torrent.layout.blocks_of_range(file, range) {
-                self.have.remove_range(blocks.clone());
+            for blocks in self.content.torrent.layout.blocks_of_range(file, range.clone()) {
+                self.have.remove_range(blocks);
+            }
+        }
+    }
+
+    fn want(&mut self, file: FileIndex, ranges: &[Range<u64>]) {
+        for range in ranges {
+            self.bytes += range.end - range.start;
+            for blocks in self.content.torrent.layout.blocks_of_range(file, range.clone()) {
                 self.wanted.insert_range(blocks);
             }
+        }
+    }
+
+    fn know(&mut self, file: FileIndex, leaves: Option<Arc<[Hash]>>) {
+        if let Some(known) = leaves {
+            self.leaves.insert(file, known.iter().map(|hash| Root(*hash)).collect());
         }
     }
 
     fn finish(self, dir: Arc<InstallDir>, hints: Hints, sources: Sources) -> Job {
         Job {
             torrent: self.content.torrent.clone(),
-            files: InstallFiles::new(dir, self.places),
+            store: Arc::new(FileStore::new(InstallFiles::new(dir, self.places))),
+            on_web: OnWeb::Blobs,
             have: self.have,
             wanted: self.wanted,
+            bytes: self.bytes,
             leaves: self.leaves,
             hints,
             sources,
@@ -78,14 +96,18 @@ impl<'a> Draft<'a> {
     }
 }
 
-/// Fetches `missing` (by number in the manifest) into staged files, and offers what is there meanwhile.
+/// Fetches `wanted` of `missing` (by number in the manifest) into staged files, and offers what is there meanwhile.
 pub(crate) fn fetching(
     goal: &Goal,
     applier: &Applier,
     content: &Content,
-    missing: Vec<(usize, Vec<Range<u64>>)>,
+    missing: &[(usize, Vec<Range<u64>>)],
+    wanted: &[(usize, Vec<Range<u64>>)],
 ) -> Result<Job, LaunchError> {
-    let mut missing: HashMap<usize, Vec<Range<u64>>> = missing.into_iter().collect();
+    let by_number = |list: &'_ [(usize, Vec<Range<u64>>)]| -> HashMap<usize, Vec<Range<u64>>> {
+        list.iter().cloned().collect()
+    };
+    let (missing, wanted) = (by_number(missing), by_number(wanted));
     let mut draft = Draft::new(content);
     let leaves = Leaves { dir: goal.dir.clone(), content: Some(content.clone()) };
     for (file, at) in content.files() {
@@ -106,15 +128,38 @@ pub(crate) fn fetching(
             Location::Staged { path } => {
                 draft.have(file);
                 draft.place(file, Place::Staged { path, then });
-                let Some(ranges) = missing.remove(&at) else { continue };
+                draft.lack(file, missing.get(&at).map(Vec::as_slice).unwrap_or_default());
+                let Some(ranges) = wanted.get(&at) else { continue };
                 draft.want(file, ranges);
-                if let Some(known) = leaves.leaves(&identity) {
-                    draft.leaves.insert(file, known.iter().map(|hash| Root(*hash)).collect());
-                }
+                draft.know(file, leaves.leaves(&identity));
             }
         }
     }
     Ok(draft.finish(goal.dir.clone(), goal.hints.clone(), goal.sources))
+}
+
+/// A file of an earlier release that is completed beside the install.
+pub(crate) struct Healing {
+    /// Number in that release's manifest.
+    pub(crate) number: usize,
+    /// Where it is written, below the install.
+    pub(crate) path: String,
+    /// Byte ranges that lack.
+    pub(crate) wanted: Vec<Range<u64>>,
+}
+
+/// Fetches parts of an earlier release's files.
+pub(crate) fn healing(goal: &Goal, content: &Content, files: &[Healing]) -> Job {
+    let by_number: HashMap<usize, &Healing> = files.iter().map(|file| (file.number, file)).collect();
+    let mut draft = Draft::new(content);
+    let leaves = Leaves { dir: goal.dir.clone(), content: Some(content.clone()) };
+    for (file, at) in content.files() {
+        let (Some(healing), Some(identity)) = (by_number.get(&at), content.identity(file)) else { continue };
+        draft.place(file, Place::Staged { path: healing.path.clone(), then: healing.path.clone() });
+        draft.want(file, &healing.wanted);
+        draft.know(file, leaves.leaves(&identity));
+    }
+    draft.finish(goal.dir.clone(), goal.hints.clone(), goal.sources)
 }
 
 /// Offers everything of the release in place that is as it should be. A file that looks changed is read: when its

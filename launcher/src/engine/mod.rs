@@ -18,6 +18,7 @@ mod content;
 mod repository;
 mod goal;
 mod jobs;
+mod packs;
 mod change;
 mod releases;
 mod install;
@@ -29,7 +30,8 @@ mod runtime;
 
 pub use board::Wake;
 pub use command::{
-    Command, DEFAULT_CHANNEL, Install, Linger, Operation, Seed, Select, Sources, TaskId, Update, Verify,
+    Command, DEFAULT_CHANNEL, Install, Linger, Operation, Preference, Seed, Select, Sources, TaskId, Update,
+    Verify,
 };
 pub use options::Options;
 pub use runtime::{Engine, EngineHandle};

@@ -14,6 +14,9 @@ pub struct Options {
     pub upload_limit: Option<u64>,
     /// Bytes per second received, over all operations; none for no limit.
     pub download_limit: Option<u64>,
+    /// Bytes that packs may take in an install after an update, for others to fetch; none for a tenth of the game, at
+    /// most 2 GiB.
+    pub pack_quota: Option<u64>,
     /// How long to wait for any source before giving up.
     pub patience: Duration,
     /// Called after each published snapshot.
@@ -26,6 +29,7 @@ impl Default for Options {
             listen: None,
             upload_limit: None,
             download_limit: None,
+            pack_quota: None,
             patience: Duration::from_secs(180),
             wake: None,
         }
@@ -38,6 +42,7 @@ impl std::fmt::Debug for Options {
             .field("listen", &self.listen)
             .field("upload_limit", &self.upload_limit)
             .field("download_limit", &self.download_limit)
+            .field("pack_quota", &self.pack_quota)
             .field("patience", &self.patience)
             .finish_non_exhaustive()
     }

@@ -6,7 +6,7 @@ use std::time::SystemTime;
 
 use manifests::apply::Target;
 use manifests::folder::{InstallDir, PRIVATE};
-use manifests::release::{ChannelName, GameId, Version};
+use manifests::release::{ChannelName, GameId, ReleaseManifest, Version};
 use manifests::trust::client::{FetchError, FetchFuture, Transport};
 use manifests::trust::{Client, Freshness, Resolved, TrustError, UnixTime};
 use sha2::{Digest as _, Sha256};
@@ -14,7 +14,9 @@ use sha2::{Digest as _, Sha256};
 use crate::engine::board::Task;
 use crate::engine::command::{DEFAULT_CHANNEL, Select};
 use crate::engine::context::Context;
+use crate::engine::goal::Ways;
 use crate::engine::http::{Http, HttpError, Limits};
+use crate::engine::packs::{keep, offers};
 use crate::engine::repository::Repository;
 use crate::engine::snapshot::Phase;
 use crate::engine::transfer::Hints;
@@ -22,6 +24,8 @@ use crate::error::LaunchError;
 
 /// Longest root file taken from the player, in bytes.
 const ROOT_LEN_MAX: u64 = 512 << 10;
+/// Releases of cached packs asked about, at most.
+const GONE_MAX: usize = 16;
 
 /// A question to a repository.
 pub(crate) struct Question<'a> {
@@ -40,6 +44,10 @@ pub(crate) struct Found {
     pub(crate) hints: Hints,
     /// The studio has stopped this channel: installs stay where they are.
     pub(crate) halted: bool,
+    /// Packs that lead there from what is installed.
+    pub(crate) ways: Ways,
+    /// Releases that cached packs lead to and that the studio has taken away.
+    pub(crate) gone: Vec<String>,
 }
 
 /// Reads the root file that the player gives.
@@ -61,7 +69,7 @@ pub(crate) fn read_root(path: &Path) -> Result<Vec<u8>, LaunchError> {
 pub(crate) async fn find(
     context: &Context,
     task: &Task,
-    dir: &InstallDir,
+    dir: &Arc<InstallDir>,
     question: Question<'_>,
 ) -> Result<Found, LaunchError> {
     task.enter(Phase::Checking, 0);
@@ -77,7 +85,7 @@ pub(crate) async fn find(
     let transport = Arc::new(transport);
     let asked = tokio::select! {
         () = task.stop.cancelled() => return Err(LaunchError::Paused),
-        asked = ask(dir, &question, &state, transport.clone()) => asked,
+        asked = Box::pin(ask(dir, &question, &state, transport.clone())) => asked,
     };
     match asked {
         // What the network said tells a player more than that there was no answer.
@@ -108,7 +116,7 @@ fn other_root() -> LaunchError {
 }
 
 async fn ask(
-    dir: &InstallDir,
+    dir: &Arc<InstallDir>,
     question: &Question<'_>,
     state: &Path,
     transport: Arc<HttpTransport>,
@@ -134,8 +142,11 @@ async fn ask(
             (resolved, hints)
         }
     };
+    let (ways, gone) = packs_of(dir, question, &mut client, &resolved.manifest).await;
     let channel = resolved.channel.as_ref();
     Ok(Found {
+        ways,
+        gone,
         halted: channel.is_some_and(|channel| channel.halted),
         hints,
         target: Target {
@@ -144,6 +155,35 @@ async fn ask(
             bytes: resolved.manifest_bytes.into(),
         },
     })
+}
+
+/// The packs on offer, and which of the cached ones lead nowhere any more. Packs are never needed: what goes wrong here is
+/// a warning.
+async fn packs_of(
+    dir: &Arc<InstallDir>,
+    question: &Question<'_>,
+    client: &mut Client,
+    target: &ReleaseManifest,
+) -> (Ways, Vec<String>) {
+    let installed = dir.manifest().ok().flatten().and_then(|bytes| ReleaseManifest::decode(&bytes).ok());
+    let ways = match offers::gather(client, question.game, target, installed.map(Arc::new)).await {
+        Ok(ways) => ways,
+        Err(error) => {
+            tracing::warn!(%error, "packs cannot be used");
+            Ways::default()
+        }
+    };
+    let mut gone = Vec::new();
+    for version in keep::versions(dir).into_iter().take(GONE_MAX) {
+        let Ok(parsed) = Version::parse(&version) else {
+            gone.push(version);
+            continue;
+        };
+        if matches!(client.pack_list(question.game, &parsed).await, Ok(None)) {
+            gone.push(version);
+        }
+    }
+    (ways, gone)
 }
 
 fn channel(name: &str) -> Result<ChannelName, LaunchError> {

@@ -12,6 +12,7 @@ use crate::engine::context::Context;
 use crate::engine::jobs;
 use crate::engine::ledger;
 use crate::engine::meter::blocking;
+use crate::engine::packs::keep::Offering;
 use crate::engine::record::Record;
 use crate::engine::snapshot::Phase;
 use crate::engine::transfer::Transfer;
@@ -30,7 +31,7 @@ pub(crate) fn manifest_in_place(dir: &InstallDir) -> Result<(Arc<ReleaseManifest
     Ok((Arc::new(manifest), bytes.into()))
 }
 
-/// Seeds the release in place; the payload sent. Ends early when paused, which is not an error here.
+/// Seeds the release in place and the packs in the cache; the payload sent. Ends early when paused, which is not an error here.
 pub(crate) async fn seed(
     context: &Context,
     task: &Task,
@@ -48,14 +49,16 @@ pub(crate) async fn seed(
         cause: "the release's torrent is missing or damaged".to_owned(),
     })?;
     let job = blocking({
-        let (task, dir) = (task.clone(), dir.clone());
-        move || jobs::seeding(&task, dir, &content, record.hints)
+        let (task, dir, hints) = (task.clone(), dir.clone(), record.hints.clone());
+        move || jobs::seeding(&task, dir, &content, hints)
     })
     .await?;
-    task.enter(Phase::Seeding, 0);
     let mut transfer = Transfer::start(context, task, job, Box::new(|_, _| {})).await?;
-    let ended = transfer.seed(linger).await;
-    let traffic = transfer.end().await;
-    ledger::add(&dir, manifest.version.as_str(), &traffic.received, traffic.sent);
-    ended.map(|_| traffic.sent)
+    let mut packs = Offering::start(context, task, &dir, &record.hints).await?;
+    task.enter(Phase::Seeding, 0);
+    let ended = packs.during(Box::pin(transfer.seed(linger))).await;
+    let (traffic, of_packs) = (transfer.end().await, packs.end().await);
+    let sent = traffic.sent + of_packs.sent;
+    ledger::add(&dir, manifest.version.as_str(), &traffic.received.plus(&of_packs.received), sent);
+    ended.map(|_| sent)
 }

@@ -40,6 +40,8 @@ pub enum Phase {
     Scanning,
     /// Fetching what is missing.
     Downloading,
+    /// Making files out of packs that are here.
+    Rebuilding,
     /// Putting the files in their places.
     Applying,
     /// Offering the game to others.
@@ -64,6 +66,7 @@ impl Phase {
             Self::Checking => "checking",
             Self::Scanning => "scanning",
             Self::Downloading => "downloading",
+            Self::Rebuilding => "rebuilding",
             Self::Applying => "applying",
             Self::Seeding => "seeding",
             Self::Removing => "removing",
@@ -112,6 +115,18 @@ impl SourceBytes {
     #[must_use]
     pub fn all_peers(&self) -> u64 {
         self.peers + self.seedbox
+    }
+
+    /// What `self` has more than `other`.
+    #[must_use]
+    pub fn minus(&self, other: &Self) -> Self {
+        Self {
+            local: self.local.saturating_sub(other.local),
+            lan: self.lan.saturating_sub(other.lan),
+            peers: self.peers.saturating_sub(other.peers),
+            seedbox: self.seedbox.saturating_sub(other.seedbox),
+            web: self.web.saturating_sub(other.web),
+        }
     }
 
     /// The sum of two counts.
@@ -241,6 +256,12 @@ pub struct Summary {
     pub written_bytes: u64,
     /// The most space that was used beyond what the install needs.
     pub temp_peak_bytes: u64,
+    /// Of what was written: blocks of packs.
+    pub pack_bytes: u64,
+    /// The route that was taken; none when nothing had to be fetched.
+    pub route: Option<String>,
+    /// Payload bytes that the route was to take, and what it was to write.
+    pub promised_bytes: u64,
     /// Files of the player's that stood where the release has one: kept, under these names.
     pub kept_aside: Vec<String>,
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use protocol::blockset::BlockSet;
-use protocol::disk::FileStore;
+use protocol::disk::Store;
 use protocol::metainfo::Torrent;
 use protocol::net::{AddSwarm, SwarmHandle, WebSeed, class_of_host};
 use protocol::swarm::{self, AddrClass, Event, Start, Stats};
@@ -20,7 +20,6 @@ use crate::engine::board::Task;
 use crate::engine::command::{Linger, Sources};
 use crate::engine::context::Context;
 use crate::engine::snapshot::{Phase, SourceBytes};
-use crate::engine::sources::InstallFiles;
 use crate::error::LaunchError;
 
 /// Trackers announced to, at most.
@@ -46,17 +45,46 @@ pub(crate) struct Hints {
 /// What is to be transferred.
 pub(crate) struct Job {
     pub(crate) torrent: Arc<Torrent>,
-    pub(crate) files: InstallFiles,
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) on_web: OnWeb,
     /// Verified blocks on this disk.
     pub(crate) have: BlockSet,
     pub(crate) wanted: BlockSet,
+    /// What is wanted, in bytes, for the progress shown.
+    pub(crate) bytes: u64,
     pub(crate) leaves: HashMap<FileIndex, Arc<[Root]>>,
     pub(crate) hints: Hints,
     pub(crate) sources: Sources,
 }
 
+/// How the files of a torrent are named below a base of [`Hints::web`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum OnWeb {
+    /// By content, in `blobs/`.
+    Blobs,
+    /// The torrent's only file, at this path below the base.
+    File(String),
+}
+
+impl OnWeb {
+    fn seed(&self, base: &Url) -> Option<WebSeed> {
+        match self {
+            Self::Blobs => Some(WebSeed::ByContent { base: base.join("blobs/").ok()? }),
+            Self::File(path) => Some(WebSeed::ByPath { base: base.join(path).ok()? }),
+        }
+    }
+}
+
 /// Told of every byte range of a file that came and was verified.
 pub(crate) type Verified = Box<dyn FnMut(FileIndex, Range<u64>) + Send>;
+
+/// The view's figures as one swarm changed them last. Several may run at a time, so each adds what is new.
+#[derive(Debug, Clone, Copy, Default)]
+struct Told {
+    traffic: Traffic,
+    peers: usize,
+    done: u64,
+}
 
 /// Payload that went over the network.
 #[derive(Debug, Clone, Copy, Default)]
@@ -75,26 +103,32 @@ pub(crate) enum Ended {
 }
 
 /// A torrent in the swarm.
-pub(crate) struct Transfer<'a> {
-    task: &'a Task,
+pub(crate) struct Transfer {
+    task: Task,
     handle: SwarmHandle,
-    watch: Watch<'a>,
+    watch: Watch,
     sources: Sources,
     patience: Duration,
 }
 
-impl<'a> Transfer<'a> {
+impl Transfer {
     /// Joins the swarm.
     pub(crate) async fn start(
         context: &Context,
-        task: &'a Task,
+        task: &Task,
         job: Job,
         verified: Verified,
     ) -> Result<Self, LaunchError> {
-        let (sources, torrent) = (job.sources, job.torrent.clone());
+        let (sources, torrent, bytes) = (job.sources, job.torrent.clone(), job.bytes);
         let (handle, web_seeds) = start(context, job).await?;
-        let watch = Watch::new(task, torrent, verified, web_seeds);
-        Ok(Self { task, handle, watch, sources, patience: context.options.patience })
+        let watch = Watch::new(task, torrent, verified, (bytes, web_seeds));
+        Ok(Self { task: task.clone(), handle, watch, sources, patience: context.options.patience })
+    }
+
+    /// Waits for a byte no longer than this, where there is another way to go on.
+    pub(crate) fn patient_for(mut self, most: Duration) -> Self {
+        self.patience = self.patience.min(most);
+        self
     }
 
     /// Waits until everything wanted has come, and serves what is there meanwhile.
@@ -126,10 +160,10 @@ impl<'a> Transfer<'a> {
     }
 
     /// Leaves the swarm. Every write is done and every file closed then, and the figures are final.
-    pub(crate) async fn end(self) -> Traffic {
+    pub(crate) async fn end(mut self) -> Traffic {
         let control = self.handle.control();
         self.handle.shutdown().await;
-        self.watch.report(&control.stats())
+        self.watch.report(&Stats { peers: 0, ..control.stats() })
     }
 
     async fn run(&mut self, until: Until) -> Result<Ended, LaunchError> {
@@ -173,15 +207,14 @@ impl<'a> Transfer<'a> {
 /// The swarm, and how many web seeds it has.
 async fn start(context: &Context, job: Job) -> Result<(SwarmHandle, usize), LaunchError> {
     let node = context.node().await?;
-    let Job { torrent, files, have, wanted, leaves, hints, sources } = job;
+    let Job { torrent, store, on_web, have, wanted, leaves, hints, sources, .. } = job;
     let announce = torrent.announce.clone();
     // The first base is the repository the player named.
     let reach = match hints.web.first().and_then(|base| http_url(base)) {
         Some(base) => class_of_host(&base).await,
         None => AddrClass::Public,
     };
-    let mut add =
-        AddSwarm::new(swarm::Content { torrent, have, wanted, leaves }, Arc::new(FileStore::new(files)));
+    let mut add = AddSwarm::new(swarm::Content { torrent, have, wanted, leaves }, store);
     add.use_peers = sources.peers;
     if sources.peers {
         // Signed trackers first; the torrent's own are hints like any other.
@@ -192,9 +225,8 @@ async fn start(context: &Context, job: Job) -> Result<(SwarmHandle, usize), Laun
         add.peers.retain(|addr| swarm::class_of(addr.ip()) >= reach);
     }
     if sources.web {
-        let bases = allowed(reach, &hints.web).await.into_iter();
-        let blobs = bases.filter_map(|base| base.join("blobs/").ok());
-        add.web_seeds = blobs.map(|base| WebSeed::ByContent { base }).collect();
+        let bases = allowed(reach, &hints.web).await;
+        add.web_seeds = bases.iter().filter_map(|base| on_web.seed(base)).collect();
     }
     debug_assert!(matches!(add.start, Start::Content(_)));
     tracing::info!(
@@ -251,24 +283,24 @@ enum Until {
 }
 
 /// Brings a swarm's figures to the task's view and its verified blocks to whoever counts them.
-struct Watch<'a> {
-    task: &'a Task,
+struct Watch {
+    task: Task,
     torrent: Arc<Torrent>,
     verified: Verified,
-    before: (SourceBytes, u64),
+    told: Told,
+    /// What is wanted, in bytes.
+    bytes: u64,
     /// Web seeds that are still used, and why the last one was dropped.
     web_seeds: usize,
     dropped: Option<String>,
 }
 
-impl<'a> Watch<'a> {
-    fn new(task: &'a Task, torrent: Arc<Torrent>, verified: Verified, web_seeds: usize) -> Self {
-        let mut before = Default::default();
-        task.update(|view| before = (view.sources, view.uploaded_bytes));
-        Self { task, torrent, verified, before, web_seeds, dropped: None }
+impl Watch {
+    fn new(task: &Task, torrent: Arc<Torrent>, verified: Verified, (bytes, web_seeds): (u64, usize)) -> Self {
+        Self { task: task.clone(), torrent, verified, told: Told::default(), bytes, web_seeds, dropped: None }
     }
 
-    fn report(&self, stats: &Stats) -> Traffic {
+    fn report(&mut self, stats: &Stats) -> Traffic {
         let received = SourceBytes {
             local: 0,
             lan: stats.received.lan,
@@ -277,16 +309,22 @@ impl<'a> Watch<'a> {
             web: stats.received.web,
         };
         let sent = stats.sent_lan + stats.sent_peers;
-        let missing = stats.wanted_bytes.saturating_sub(stats.done_bytes);
+        // The swarm counts blocks as full ones; the view counts bytes.
+        let share =
+            u128::from(self.bytes) * u128::from(stats.done_bytes) / u128::from(stats.wanted_bytes.max(1));
+        let done = u64::try_from(share).unwrap_or(self.bytes).min(self.bytes);
+        let now = Told { traffic: Traffic { received, sent }, peers: stats.peers, done };
+        let before = std::mem::replace(&mut self.told, now);
         self.task.update(|view| {
-            view.sources = self.before.0.plus(&received);
-            view.uploaded_bytes = self.before.1 + sent;
-            view.peers = stats.peers;
+            view.sources = view.sources.plus(&received.minus(&before.traffic.received));
+            view.uploaded_bytes += sent.saturating_sub(before.traffic.sent);
+            view.peers = view.peers.saturating_sub(before.peers) + now.peers;
             if view.phase == Phase::Downloading {
-                view.done_bytes = view.total_bytes.saturating_sub(missing);
+                let more = now.done.saturating_sub(before.done);
+                view.done_bytes = view.total_bytes.min(view.done_bytes.saturating_add(more));
             }
         });
-        Traffic { received, sent }
+        now.traffic
     }
 
     /// In a hybrid torrent every block belongs to one file.

@@ -10,8 +10,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::engine::{
-    Command, Engine, EngineHandle, Happened, Install, Linger, Operation, Options, Outcome, Phase, Seed,
-    Select, Sources, Summary, TaskId, Update, Verify, VerifyReport,
+    Command, Engine, EngineHandle, Happened, Install, Linger, Operation, Options, Outcome, Phase, Preference,
+    Seed, Select, Sources, Summary, TaskId, Update, Verify, VerifyReport,
 };
 use repo::Repo;
 
@@ -103,6 +103,7 @@ impl Player {
             adopt: false,
             sources: Sources { peers: false, web: true },
             accept_expired: false,
+            way: Preference::default(),
             linger: Linger::No,
         }
     }
@@ -126,6 +127,7 @@ impl Player {
             dir: dir.to_owned(),
             sources: Sources { peers: false, web: true },
             accept_expired: false,
+            way: Preference::default(),
             linger: Linger::No,
         };
         match self.run(Operation::Update(update))? {
