@@ -3,9 +3,14 @@
 //! Leaves are the SHA-256 of 16 KiB blocks, the last one of what is left; missing leaves up to the next power of two are
 //! 32 zero bytes. The protocol crate has a tree of its own with proofs; neither may import the other.
 
+mod rolling;
+
 use sha2::{Digest, Sha256};
 
 use crate::release::FileIdentity;
+
+pub(crate) use rolling::Roller;
+pub use rolling::{rolling, sums_from_bytes, sums_to_bytes};
 
 /// Bytes under one leaf.
 pub const BLOCK_LEN: u64 = 16 * 1024;

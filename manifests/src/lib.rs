@@ -14,4 +14,5 @@ pub mod folder;
 pub mod plan;
 pub mod apply;
 pub mod verify;
+pub mod reuse;
 pub mod route;
