@@ -8,7 +8,8 @@ use clap::{Args, Parser, Subcommand};
 use manifests::route::Weights;
 
 use crate::engine::{
-    DEFAULT_CHANNEL, Install, Linger, Operation, Options, Preference, Seed, Select, Sources, Update, Verify,
+    DEFAULT_CHANNEL, Install, Linger, Operation, Options, Plan, Preference, Seed, Select, Sources, Update,
+    Verify,
 };
 
 /// Installs, updates, verifies, repairs and seeds games.
@@ -30,6 +31,8 @@ pub enum Action {
     Install(InstallArgs),
     /// Bring an installed game to its channel's newest release.
     Update(UpdateArgs),
+    /// Say what an update (or, with --repo, an install) would cost by each route, and which one would be taken.
+    Plan(PlanArgs),
     /// Compare every byte with the release; --repair fetches what is damaged, block by block.
     Verify(VerifyArgs),
     /// Offer an installed game to other players until Ctrl-C.
@@ -197,6 +200,71 @@ pub struct UpdateArgs {
     pub(crate) linger: LingerArgs,
 }
 
+/// `plan`.
+#[derive(Debug, Args)]
+pub struct PlanArgs {
+    #[command(flatten)]
+    pub(crate) at: DirArgs,
+    /// Plan an install from this repository instead of an update.
+    #[arg(long, value_name = "URL", requires_all = ["trust", "game"])]
+    pub repo: Option<String>,
+    /// With --repo: the root.json that the game's studio hands out.
+    #[arg(long, value_name = "ROOT.json", requires = "repo")]
+    pub trust: Option<PathBuf>,
+    /// With --repo: the game's id.
+    #[arg(long, value_name = "ID", requires = "repo")]
+    pub game: Option<String>,
+    /// The channel to look at, instead of the one that is followed.
+    #[arg(long, value_name = "NAME", conflicts_with = "release")]
+    pub channel: Option<String>,
+    /// Exactly this release.
+    #[arg(long, value_name = "VERSION")]
+    pub release: Option<String>,
+    /// With --repo: count files that are in the folder already.
+    #[arg(long, requires = "repo")]
+    pub adopt: bool,
+    /// Go on although the repository's metadata has expired; signatures and versions are checked all the same.
+    #[arg(long)]
+    pub accept_expired: bool,
+    #[command(flatten)]
+    pub(crate) way: RouteArgs,
+}
+
+impl PlanArgs {
+    fn plan(&self) -> Plan {
+        let select = match (&self.release, &self.channel) {
+            (Some(release), _) => Some(Select::Release(release.clone())),
+            (None, channel) => channel.clone().map(Select::Channel),
+        };
+        let (sources, linger, way) = (Sources::default(), Linger::No, self.way.preference());
+        match (&self.repo, &self.trust, &self.game) {
+            (Some(repo), Some(trust), Some(game)) => Plan::Install(Install {
+                repo: repo.clone(),
+                trust_root: trust.clone(),
+                game: game.clone(),
+                dir: self.at.dir.clone(),
+                select: select.unwrap_or_else(|| Select::Channel(DEFAULT_CHANNEL.to_owned())),
+                adopt: self.adopt,
+                sources,
+                accept_expired: self.accept_expired,
+                way,
+                linger,
+            }),
+            // clap asks for all three or none.
+            _ => Plan::Update {
+                update: Update {
+                    dir: self.at.dir.clone(),
+                    sources,
+                    accept_expired: self.accept_expired,
+                    way,
+                    linger,
+                },
+                select,
+            },
+        }
+    }
+}
+
 /// `verify`.
 #[derive(Debug, Args)]
 pub struct VerifyArgs {
@@ -258,6 +326,7 @@ impl Action {
                 way: args.way.preference(),
                 linger: args.linger.linger(),
             }),
+            Self::Plan(args) => Operation::Plan(args.plan()),
             Self::Verify(args) => Operation::Verify(Verify {
                 dir: args.at.dir.clone(),
                 repair: args.repair,
@@ -277,7 +346,7 @@ impl Action {
             Self::Update(args) => (&args.swarm, Some(&args.sources)),
             Self::Verify(args) => (&args.swarm, Some(&args.sources)),
             Self::Seed(args) => (&args.swarm, None),
-            Self::Status(_) | Self::Uninstall(_) => return Options::default(),
+            Self::Plan(_) | Self::Status(_) | Self::Uninstall(_) => return Options::default(),
         };
         let peers = sources.is_none_or(|sources| !sources.no_peers);
         Options {

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use indicatif::{HumanBytes, HumanDuration, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use crate::engine::{Outcome, Phase, StatusReport, Summary, TaskView, UninstallReport, VerifyReport};
+use crate::engine::{
+    Outcome, Phase, PlanReport, StatusReport, Summary, TaskView, UninstallReport, VerifyReport,
+};
 
 /// Wounds listed before "and … more".
 const LISTED: usize = 20;
@@ -127,11 +129,42 @@ fn details(view: &TaskView) -> String {
 pub(crate) fn result(outcome: &Outcome) -> String {
     match outcome {
         Outcome::Installed(summary) => installed(summary),
+        Outcome::Planned(report) => planned(report),
         Outcome::Verified(report) => verified(report),
         Outcome::Seeded { uploaded_bytes } => format!("Seeding ended; sent {}.", HumanBytes(*uploaded_bytes)),
         Outcome::Status(report) => status(report),
         Outcome::Uninstalled(report) => uninstalled(report),
     }
+}
+
+/// A table of the candidates, the chosen one marked.
+fn planned(report: &PlanReport) -> String {
+    let from = report.from.as_deref().unwrap_or("nothing");
+    let mut lines = vec![format!("{}: from {from} to {}", report.game, report.release)];
+    if report.candidates.is_empty() {
+        lines.push(format!("{}.", report.why));
+        return lines.join("\n");
+    }
+    lines.push(format!(
+        "  {:<24} {:>12} {:>12} {:>12} {:>9} {:>9}",
+        "route", "received", "written", "temporary", "processor", "time"
+    ));
+    for one in &report.candidates {
+        lines.push(format!(
+            "{} {:<24} {:>12} {:>12} {:>12} {:>7.2} s {:>7.1} s",
+            if one.chosen { '*' } else { ' ' },
+            one.name,
+            HumanBytes(one.network_bytes).to_string(),
+            HumanBytes(one.written_bytes).to_string(),
+            HumanBytes(one.temp_bytes).to_string(),
+            one.cpu.as_secs_f64(),
+            one.time.as_secs_f64(),
+        ));
+    }
+    if let Some(chosen) = report.candidates.iter().find(|one| one.chosen) {
+        lines.push(format!("* {} is taken: {}.", chosen.name, report.why));
+    }
+    lines.join("\n")
 }
 
 fn installed(summary: &Summary) -> String {

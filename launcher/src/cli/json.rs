@@ -2,7 +2,9 @@
 
 use serde_json::{Value, json};
 
-use crate::engine::{Failure, Outcome, StatusReport, Summary, TaskView, UninstallReport, VerifyReport};
+use crate::engine::{
+    Failure, Outcome, PlanReport, StatusReport, Summary, TaskView, UninstallReport, VerifyReport,
+};
 
 /// A line of progress.
 #[must_use]
@@ -65,6 +67,7 @@ pub(crate) fn done(outcome: &Outcome, damage: Option<&Failure>) -> Value {
 fn result(outcome: &Outcome) -> Value {
     match outcome {
         Outcome::Installed(summary) => installed(summary),
+        Outcome::Planned(report) => planned(report),
         Outcome::Verified(report) => verified(report),
         Outcome::Seeded { uploaded_bytes } => json!({ "event": "done", "bytes_uploaded": uploaded_bytes }),
         Outcome::Status(report) => status(report),
@@ -91,6 +94,41 @@ fn installed(summary: &Summary) -> Value {
         "game": summary.game,
         "changed": summary.changed,
         "kept_aside": summary.kept_aside,
+    })
+}
+
+fn planned(report: &PlanReport) -> Value {
+    let candidates: Vec<Value> = report
+        .candidates
+        .iter()
+        .map(|one| {
+            json!({
+                "route": one.name,
+                "kind": one.kind,
+                "mixed": one.mixed,
+                "chosen": one.chosen,
+                "bytes_network": one.network_bytes,
+                "bytes_packs": one.pack_bytes,
+                "bytes_written": one.written_bytes,
+                "temp_bytes_peak": one.temp_bytes,
+                "cpu_seconds": seconds(one.cpu),
+                "seconds": seconds(one.time),
+                "cost": one.cost,
+            })
+        })
+        .collect();
+    let chosen = report.candidates.iter().find(|one| one.chosen);
+    json!({
+        "event": "plan",
+        "game": report.game,
+        "from": report.from,
+        "release": report.release,
+        "route": chosen.map(|one| &one.name),
+        "bytes_network": chosen.map_or(0, |one| one.network_bytes),
+        "bytes_written": chosen.map_or(0, |one| one.written_bytes),
+        "temp_bytes_peak": chosen.map_or(0, |one| one.temp_bytes),
+        "why": report.why,
+        "candidates": candidates,
     })
 }
 

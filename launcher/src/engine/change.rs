@@ -104,7 +104,7 @@ async fn attempt(
     let choosing: BoxFuture<'_, _> = Box::pin(phase::choose(context, task, question));
     let decision = choosing.await?;
     let candidate = decision.chosen(goal.way.route.as_deref())?;
-    promise(summary, &candidate, &decision);
+    promise(summary, goal, &candidate, &decision);
     let own = candidate.plan(&plan, &goal.target.manifest.files);
     if own != plan {
         applier = stage(task, goal, own, &content).await?;
@@ -140,15 +140,38 @@ async fn attempt(
     done
 }
 
+/// Every route to the goal as things are now; none when nothing has to be fetched.
+pub(crate) async fn weigh(
+    context: &Context,
+    task: &Task,
+    goal: &Goal,
+) -> Result<Option<Decision>, LaunchError> {
+    let local = Arc::new(survey(task, goal).await?);
+    let kept = content::kept(goal.dir.clone(), &goal.target.manifest).await?;
+    let plan = make_plan(goal, &local, kept.clone()).await?;
+    if plan.costs.bytes_fetch == 0 {
+        return Ok(None);
+    }
+    let content = fetch_content(context, task, goal, &plan, kept).await?;
+    let plan = make_plan(goal, &local, Some(content.clone())).await?;
+    let question =
+        Question { goal, local: &local, plan: &plan, content: &content, missing: None, keep: false };
+    let choosing: BoxFuture<'_, _> = Box::pin(phase::choose(context, task, question));
+    Ok(Some(choosing.await?))
+}
+
 /// What the route is to cost, told with the result.
-fn promise(summary: &mut Summary, candidate: &Candidate, decision: &Decision) {
+fn promise(summary: &mut Summary, goal: &Goal, candidate: &Candidate, decision: &Decision) {
     // A second round goes on with what the first one began.
     if summary.route.is_none() {
         summary.route = Some(candidate.name.clone());
         summary.promised_bytes = candidate.costs.network.payload();
     }
-    // The indexes of packs are bytes like theirs.
-    summary.sources.web += decision.offers.fetched;
+    // The indexes of packs are bytes like theirs; where no web is to be used they pass for the signed documents that
+    // come from the repository all the same.
+    if goal.sources.web {
+        summary.sources.web += decision.offers.fetched;
+    }
 }
 
 /// Looks at what is on the disk.

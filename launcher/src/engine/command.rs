@@ -36,6 +36,8 @@ pub enum Operation {
     Install(Install),
     /// Bring an installed game to its channel's newest release.
     Update(Update),
+    /// Say what an update or install would cost by each route, and which one would be taken.
+    Plan(Plan),
     /// Compare every byte with the release's hashes, and mend it when asked.
     Verify(Verify),
     /// Offer the installed game to other players until paused.
@@ -59,6 +61,7 @@ impl Operation {
         match self {
             Self::Install(install) => &install.dir,
             Self::Update(update) => &update.dir,
+            Self::Plan(plan) => plan.dir(),
             Self::Verify(verify) => &verify.dir,
             Self::Seed(seed) => &seed.dir,
             Self::Status { dir } | Self::Uninstall { dir } => dir,
@@ -104,6 +107,31 @@ pub struct Update {
     pub way: Preference,
     /// Whether to seed afterwards.
     pub linger: Linger,
+}
+
+/// See [`Operation::Plan`].
+#[derive(Debug, Clone)]
+pub enum Plan {
+    /// Of an install; nothing of it is left behind.
+    Install(Install),
+    /// Of an update.
+    Update {
+        /// As the update would be asked for.
+        update: Update,
+        /// Another release than the one its channel points at.
+        select: Option<Select>,
+    },
+}
+
+impl Plan {
+    /// The install folder.
+    #[must_use]
+    pub fn dir(&self) -> &Path {
+        match self {
+            Self::Install(install) => &install.dir,
+            Self::Update { update, .. } => &update.dir,
+        }
+    }
 }
 
 /// See [`Operation::Verify`].

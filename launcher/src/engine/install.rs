@@ -28,20 +28,48 @@ const ROOT_FILE: &str = "root.json";
 const ROOT_LEN_MAX: u64 = 512 << 10;
 
 /// What install and update have in common once the folder is open.
-struct Intent {
-    dir: Arc<InstallDir>,
+pub(crate) struct Intent {
+    pub(crate) dir: Arc<InstallDir>,
     repo: Repository,
     root: Vec<u8>,
-    game: GameId,
-    select: Select,
+    pub(crate) game: GameId,
+    pub(crate) select: Select,
     /// The channel that later updates follow.
     channel: String,
     depth: Depth,
     sources: Sources,
     accept_expired: bool,
-    way: Preference,
+    pub(crate) way: Preference,
     /// A halted channel holds back an update, not a first install.
     update: bool,
+}
+
+impl Intent {
+    /// What the repository is asked.
+    pub(crate) fn question(&self) -> Question<'_> {
+        Question {
+            repo: &self.repo,
+            root: &self.root,
+            game: &self.game,
+            select: &self.select,
+            accept_expired: self.accept_expired,
+        }
+    }
+
+    /// What is to be reached, as the repository answered.
+    pub(crate) fn goal(&self, found: &Found) -> Goal {
+        Goal {
+            dir: self.dir.clone(),
+            repo: self.repo.clone(),
+            target: found.target.clone(),
+            hints: found.hints.clone(),
+            sources: self.sources,
+            depth: self.depth,
+            options: PlanOptions::default(),
+            ways: found.ways.clone(),
+            way: self.way.clone(),
+        }
+    }
 }
 
 /// Installs a game, or goes on with an install that was stopped.
@@ -52,7 +80,7 @@ pub(crate) async fn install(
 ) -> Result<(Arc<InstallDir>, Summary), LaunchError> {
     let path = request.dir.clone();
     let before = Before::look(&path);
-    let done = Box::pin(install_into(context, task, request)).await;
+    let done = Box::pin(async { follow(context, task, to_install(task, request).await?).await }).await;
     if done.is_err() && !has_staged(&path) {
         before.restore(&path);
     }
@@ -65,11 +93,8 @@ fn has_staged(path: &Path) -> bool {
     std::fs::read_dir(staging).is_ok_and(|mut entries| entries.next().is_some())
 }
 
-async fn install_into(
-    context: &Context,
-    task: &Task,
-    request: Install,
-) -> Result<(Arc<InstallDir>, Summary), LaunchError> {
+/// Opens or makes the folder of an install.
+pub(crate) async fn to_install(task: &Task, request: Install) -> Result<Intent, LaunchError> {
     let repo = Repository::parse(&request.repo)?;
     let root = releases::read_root(&request.trust_root)?;
     let game = GameId::parse(&request.game)
@@ -93,7 +118,7 @@ async fn install_into(
         }
     })
     .await?;
-    let intent = Intent {
+    Ok(Intent {
         dir,
         repo,
         root,
@@ -105,8 +130,7 @@ async fn install_into(
         accept_expired: request.accept_expired,
         way: request.way,
         update: false,
-    };
-    follow(context, task, intent).await
+    })
 }
 
 /// Brings an install to what its channel points at.
@@ -115,8 +139,14 @@ pub(crate) async fn update(
     task: &Task,
     request: Update,
 ) -> Result<(Arc<InstallDir>, Summary), LaunchError> {
+    let intent = to_update(task, request).await?;
+    follow(context, task, intent).await
+}
+
+/// Opens the folder of an installed game.
+pub(crate) async fn to_update(task: &Task, request: Update) -> Result<Intent, LaunchError> {
     task.enter(Phase::Recovering, 0);
-    let intent = opening(move || {
+    opening(move || {
         let (dir, _) = apply::open(&request.dir)?;
         let record = Record::require(&dir)?;
         let damaged = |cause: String| LaunchError::RecordDamaged { file: ROOT_FILE.to_owned(), cause };
@@ -136,8 +166,7 @@ pub(crate) async fn update(
             dir: Arc::new(dir),
         })
     })
-    .await?;
-    follow(context, task, intent).await
+    .await
 }
 
 async fn follow(
@@ -147,14 +176,7 @@ async fn follow(
 ) -> Result<(Arc<InstallDir>, Summary), LaunchError> {
     let begun = std::time::Instant::now();
     task.update(|view| view.game = Some(intent.game.to_string()));
-    let question = Question {
-        repo: &intent.repo,
-        root: &intent.root,
-        game: &intent.game,
-        select: &intent.select,
-        accept_expired: intent.accept_expired,
-    };
-    let found = releases::find(context, task, &intent.dir, question).await?;
+    let found = releases::find(context, task, &intent.dir, intent.question()).await?;
     if found.halted && intent.update {
         task.note("the studio has halted this update; the installed release stays");
         let summary = unchanged(&intent.dir)?;
@@ -163,17 +185,7 @@ async fn follow(
     let version = found.target.manifest.version.to_string();
     task.update(|view| view.release = Some(version.clone()));
     let mut record = begin(&intent, &found).await?;
-    let goal = Goal {
-        dir: intent.dir.clone(),
-        repo: intent.repo,
-        target: found.target,
-        hints: found.hints.clone(),
-        sources: intent.sources,
-        depth: intent.depth,
-        options: PlanOptions::default(),
-        ways: Arc::new(found.ways),
-        way: intent.way,
-    };
+    let goal = intent.goal(&found);
     let quota = context.options.pack_quota;
     let mut summary = Box::pin(change::reach(context, task, &goal, None)).await?;
     blocking(move || {

@@ -22,6 +22,7 @@ mod packs;
 mod change;
 mod releases;
 mod install;
+mod forecast;
 mod seed;
 mod check;
 mod status;
@@ -30,14 +31,14 @@ mod runtime;
 
 pub use board::Wake;
 pub use command::{
-    Command, DEFAULT_CHANNEL, Install, Linger, Operation, Preference, Seed, Select, Sources, TaskId, Update,
-    Verify,
+    Command, DEFAULT_CHANNEL, Install, Linger, Operation, Plan, Preference, Seed, Select, Sources, TaskId,
+    Update, Verify,
 };
 pub use options::Options;
 pub use runtime::{Engine, EngineHandle};
 pub use snapshot::{
-    Event, Failure, Happened, Outcome, Phase, Snapshot, SourceBytes, StatusReport, Summary, TaskView,
-    UninstallReport, VerifyReport, WoundView,
+    CandidateView, Event, Failure, Happened, Outcome, Phase, PlanReport, Snapshot, SourceBytes, StatusReport,
+    Summary, TaskView, UninstallReport, VerifyReport, WoundView,
 };
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use crate::engine::command::{Linger, Operation};
 use crate::engine::context::Context;
 use crate::engine::meter::{Meter, blocking, opening};
 use crate::engine::snapshot::{Happened, Outcome, Phase, Summary, UninstallReport};
-use crate::engine::{check, install, seed, status};
+use crate::engine::{check, forecast, install, seed, status};
 use crate::error::LaunchError;
 
 /// How an operation ended, when it did not fail.
@@ -38,6 +38,9 @@ pub(crate) async fn perform(
             let linger = request.linger;
             let (dir, summary) = Box::pin(install::update(context, task, request)).await?;
             return afterwards(context, task, dir, summary, linger).await;
+        }
+        Operation::Plan(request) => {
+            Outcome::Planned(Box::pin(forecast::forecast(context, task, request)).await?)
         }
         Operation::Verify(request) => {
             Outcome::Verified(Box::pin(check::verify(context, task, request)).await?)

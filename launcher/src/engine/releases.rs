@@ -45,7 +45,7 @@ pub(crate) struct Found {
     /// The studio has stopped this channel: installs stay where they are.
     pub(crate) halted: bool,
     /// Packs that lead there from what is installed.
-    pub(crate) ways: Ways,
+    pub(crate) ways: Arc<Ways>,
     /// Releases that cached packs lead to and that the studio has taken away.
     pub(crate) gone: Vec<String>,
 }
@@ -145,7 +145,7 @@ async fn ask(
     let (ways, gone) = packs_of(dir, question, &mut client, &resolved.manifest).await;
     let channel = resolved.channel.as_ref();
     Ok(Found {
-        ways,
+        ways: Arc::new(ways),
         gone,
         halted: channel.is_some_and(|channel| channel.halted),
         hints,

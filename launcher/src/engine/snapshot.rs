@@ -226,6 +226,8 @@ pub enum Happened {
 pub enum Outcome {
     /// Installed or updated, or there was nothing to do.
     Installed(Summary),
+    /// What it would cost.
+    Planned(PlanReport),
     /// Verified, and mended when asked.
     Verified(VerifyReport),
     /// Seeding was ended.
@@ -264,6 +266,48 @@ pub struct Summary {
     pub promised_bytes: u64,
     /// Files of the player's that stood where the release has one: kept, under these names.
     pub kept_aside: Vec<String>,
+}
+
+/// What an update or install would cost.
+#[derive(Debug, Clone, Default)]
+pub struct PlanReport {
+    /// The game's id.
+    pub game: String,
+    /// The release in the folder.
+    pub from: Option<String>,
+    /// The release it would become.
+    pub release: String,
+    /// Cheapest first; none when there is nothing to fetch.
+    pub candidates: Vec<CandidateView>,
+    /// Why the chosen one is chosen.
+    pub why: String,
+}
+
+/// One route, and what it costs.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct CandidateView {
+    /// What `--route` calls it.
+    pub name: String,
+    /// What it mainly consists of: plain, reuse, direct, chain, full.
+    pub kind: &'static str,
+    /// Whether parts of packs are left out because game files are cheaper.
+    pub mixed: bool,
+    /// Whether it would be taken.
+    pub chosen: bool,
+    /// Payload bytes received.
+    pub network_bytes: u64,
+    /// Of them, packs and their indexes.
+    pub pack_bytes: u64,
+    /// Bytes written.
+    pub written_bytes: u64,
+    /// The most space needed beside the install.
+    pub temp_bytes: u64,
+    /// Processor time, all cores together.
+    pub cpu: Duration,
+    /// Time from start to end, as far as can be told.
+    pub time: Duration,
+    /// All of it weighed: comparable between these candidates only.
+    pub cost: u64,
 }
 
 /// What a verification found, and what a repair did.

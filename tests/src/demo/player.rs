@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, anyhow, bail};
 use launcher::engine::{
     Command, DEFAULT_CHANNEL, Engine, EngineHandle, Happened, Install, Linger, Operation, Options, Outcome,
-    Select, Sources, TaskId, Update, Verify,
+    Preference, Select, Sources, TaskId, Update, Verify,
 };
 
 use crate::demo::world::{GAME, World};
@@ -48,6 +48,7 @@ impl Player {
             sources: Sources::default(),
             linger: Linger::UntilPaused,
             accept_expired: false,
+            way: Preference::default(),
         };
         self.start(Operation::Install(install))
     }
@@ -59,6 +60,7 @@ impl Player {
             sources: Sources::default(),
             linger: Linger::UntilPaused,
             accept_expired: false,
+            way: Preference::default(),
         };
         self.start(Operation::Update(update))
     }

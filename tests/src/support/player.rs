@@ -97,6 +97,12 @@ impl Player {
         self.start_update(more).finish()
     }
 
+    /// `launcher plan`.
+    #[must_use]
+    pub fn plan(&self, more: &[&str]) -> Outcome {
+        self.start("plan", more.iter().map(OsString::from), false).finish()
+    }
+
     /// `launcher verify`.
     #[must_use]
     pub fn verify(&self, more: &[&str]) -> Outcome {
