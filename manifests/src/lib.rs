@@ -8,6 +8,7 @@
 pub mod path;
 pub mod release;
 pub mod hash;
+pub mod chunk;
 pub mod pack;
 pub mod trust;
 pub mod folder;

@@ -1,6 +1,6 @@
 //! The index's bytes: columns of varints, compressed once.
 //!
-//! `"SPI" | format u8 | first 8 bytes of SHA-256(plain) | plain length varint | one zstd frame of plain`. Values of one
+//! `"SPI" | format u8 | first 8 bytes of SHA-256 over the rest | plain length varint | one zstd frame`. Values of one
 //! kind stand together and are written as the difference from what the values before them suggest: files follow each
 //! other in a frame, copies go on where the last one ended. The digest is against accidents; whoever fetches an index
 //! knows its SHA-256 from signed metadata.
@@ -110,6 +110,10 @@ impl<'a> Source<'a> {
     }
 }
 
+fn digest(body: &[u8]) -> [u8; DIGEST_BYTES] {
+    *Sha256::digest(body).first_chunk().unwrap_or(&[0; DIGEST_BYTES])
+}
+
 fn narrow(value: u64) -> Result<u32, PackError> {
     u32::try_from(value).map_err(|_| PackError::Index("a number is out of range"))
 }
@@ -170,14 +174,14 @@ impl Index {
         if plain.len() > limits.max_plain_bytes {
             return Err(PackError::TooLarge("its index would be longer than any accepted"));
         }
+        let mut body = Column::default();
+        body.put(plain.len() as u64);
+        let frame = zstd_plain(&plain).map_err(|_| PackError::TooLarge("its index cannot be compressed"))?;
+        body.0.extend_from_slice(&frame);
         let mut out = Column(MAGIC.to_vec());
         out.0.push(FORMAT);
-        out.0.extend_from_slice(
-            Sha256::digest(&plain).first_chunk::<DIGEST_BYTES>().unwrap_or(&[0; DIGEST_BYTES]),
-        );
-        out.put(plain.len() as u64);
-        let frame = zstd_plain(&plain).map_err(|_| PackError::TooLarge("its index cannot be compressed"))?;
-        out.0.extend_from_slice(&frame);
+        out.0.extend_from_slice(&digest(&body.0));
+        out.0.extend_from_slice(&body.0);
         if out.0.len() > limits.max_index_bytes {
             return Err(PackError::TooLarge("its index would be longer than any accepted"));
         }
@@ -267,15 +271,15 @@ impl Index {
         if format != u64::from(FORMAT) {
             return Err(PackError::Newer(u8::try_from(format).unwrap_or(u8::MAX)));
         }
-        let digest = source.bytes(DIGEST_BYTES)?;
+        let stated = source.bytes(DIGEST_BYTES)?;
+        if digest(source.0) != stated {
+            return Err(PackError::Index("it is damaged"));
+        }
         let plain_len = usize::try_from(source.get()?).unwrap_or(usize::MAX);
         if plain_len > limits.max_plain_bytes {
             return Err(PackError::Index("it unpacks to more than accepted"));
         }
         let plain = open(source.0, plain_len)?;
-        if !Sha256::digest(&plain).starts_with(digest) {
-            return Err(PackError::Index("it is damaged"));
-        }
         let index = Self::from_plain(&mut Source(&plain), limits)?;
         // One index, one form: what decodes is what would be written.
         if index.plain() != plain {

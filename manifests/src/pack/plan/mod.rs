@@ -1,0 +1,205 @@
+//! Which bytes of the release go into which segment, and which base data each segment refers to.
+//!
+//! Matching tells where old bytes went. Long matches become copies; what lies between them goes into segments, files
+//! of a kind together; base data around the shorter matches becomes a segment's prefix.
+
+mod matching;
+mod prefix;
+mod segments;
+mod source;
+
+use std::collections::HashSet;
+
+use self::matching::{BaseIndex, Match, Matcher, by_size};
+use self::segments::Gap;
+pub(super) use self::segments::Segment;
+use super::clock::thread_cpu_s;
+use super::content::TreeRef;
+use super::create::{CreateOptions, Level, PackProgress};
+use super::index::{Recipe, Slice};
+use super::report::{Hint, Report};
+use super::{PackError, pool};
+use crate::release::{FileIdentity, FileKind};
+
+/// What a level spends where.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Tuning {
+    /// A match this long is copied, in bytes; shorter ones are left to the compressor.
+    pub(super) copy_bytes: u64,
+    /// Base data taken on either side of a match that is left to the compressor, in bytes.
+    pub(super) margin_bytes: u64,
+    /// An old file up to this long is taken whole, in bytes.
+    pub(super) whole_bytes: u64,
+    /// Anchors of the base that are remembered, about.
+    pub(super) anchors: u64,
+    /// Whether the prefix is filled up with more of the base.
+    pub(super) fill: bool,
+}
+
+impl Tuning {
+    pub(super) fn of(level: Level) -> Self {
+        match level {
+            Level::Fast => Self {
+                copy_bytes: 4096,
+                margin_bytes: 4096,
+                whole_bytes: 256 << 10,
+                anchors: 1 << 20,
+                fill: false,
+            },
+            Level::Normal => Self {
+                copy_bytes: 4096,
+                margin_bytes: 16 << 10,
+                whole_bytes: 1 << 20,
+                anchors: 2 << 20,
+                fill: false,
+            },
+            Level::Best => Self {
+                copy_bytes: 4096,
+                margin_bytes: 64 << 10,
+                whole_bytes: 4 << 20,
+                anchors: 6 << 20,
+                fill: true,
+            },
+        }
+    }
+}
+
+/// What there is to encode, and how files come out of it.
+#[derive(Debug, Default)]
+pub(super) struct Plan {
+    pub(super) segments: Vec<Segment>,
+    /// In manifest order.
+    pub(super) recipes: Vec<Recipe>,
+    /// One a recipe.
+    pub(super) hints: Vec<Hint>,
+}
+
+/// What matching found out about one file.
+#[derive(Debug, Default)]
+struct Mapped {
+    file: u32,
+    old: Option<u32>,
+    matches: Vec<Match>,
+    hint: Option<Hint>,
+}
+
+/// The target's files that the base does not have under any name, each content once, in manifest order.
+fn wanted(base: Option<TreeRef<'_>>, target: TreeRef<'_>) -> Vec<u32> {
+    let mut seen: HashSet<FileIdentity> = base
+        .iter()
+        .flat_map(|tree| tree.files)
+        .filter(|file| file.kind == FileKind::File)
+        .map(|file| file.identity)
+        .collect();
+    seen.insert(FileIdentity::EMPTY);
+    (0u32..)
+        .zip(target.files)
+        .filter(|(_, file)| file.kind == FileKind::File && seen.insert(file.identity))
+        .map(|(at, _)| at)
+        .collect()
+}
+
+/// Plans the whole pack.
+pub(super) fn plan(
+    base: Option<TreeRef<'_>>,
+    target: TreeRef<'_>,
+    options: &CreateOptions,
+    progress: &dyn PackProgress,
+    report: &mut Report,
+) -> Result<Plan, PackError> {
+    let tuning = Tuning::of(options.level);
+    let files = wanted(base, target);
+    let mapped = match base {
+        Some(base) if !files.is_empty() => map(base, target, &files, &tuning, options, progress, report)?,
+        _ => files.iter().map(|file| Mapped { file: *file, ..Mapped::default() }).collect(),
+    };
+    let start = thread_cpu_s();
+    let mut gaps = Vec::new();
+    for file in &mapped {
+        gaps.extend(segments::gaps(file.file, file.old, &file.matches, target, &tuning));
+    }
+    let placed = segments::place(gaps, base, target, &tuning);
+    let mut plan = Plan { segments: placed.segments, ..Plan::default() };
+    for file in &mapped {
+        plan.recipes.push(recipe(file, &placed.places, target, &tuning));
+        plan.hints.push(file.hint.unwrap_or(Hint::New));
+    }
+    report.match_cpu_s += thread_cpu_s() - start;
+    Ok(plan)
+}
+
+/// Matches every wanted file against the base, on every core.
+fn map(
+    base: TreeRef<'_>,
+    target: TreeRef<'_>,
+    files: &[u32],
+    tuning: &Tuning,
+    options: &CreateOptions,
+    progress: &dyn PackProgress,
+    report: &mut Report,
+) -> Result<Vec<Mapped>, PackError> {
+    let threads = options.threads.max(1);
+    let (index, cpu) = BaseIndex::build(base, tuning.anchors, threads)?;
+    report.match_cpu_s += cpu;
+    let groups = by_size(files, |file| source::len_of(target, file));
+    let work = |at: usize| {
+        if progress.cancelled() {
+            return Err(PackError::Cancelled);
+        }
+        let start = thread_cpu_s();
+        let mut matcher = Matcher::new(&index, target);
+        let mut mapped = Vec::new();
+        for file in groups.get(at).into_iter().flatten() {
+            let path = target.files.get(*file as usize).map_or("", |file| file.path.as_str());
+            let old = index.at_path(path);
+            let matches = matcher.matches(*file, old)?;
+            let hint = Some(hint(source::len_of(target, *file), old, path, &matches));
+            mapped.push(Mapped { file: *file, old, matches, hint });
+        }
+        Ok((mapped, thread_cpu_s() - start))
+    };
+    let mut all = Vec::with_capacity(files.len());
+    pool::ordered(threads, groups.len(), &work, &mut |_, (mapped, cpu): (Vec<Mapped>, f64)| {
+        all.extend(mapped);
+        report.match_cpu_s += cpu;
+        Ok::<(), PackError>(())
+    })?;
+    Ok(all)
+}
+
+/// Why this file costs what it will.
+fn hint(len: u64, old: Option<u32>, path: &str, matches: &[Match]) -> Hint {
+    let found: u64 = matches.iter().map(|found| found.len).sum();
+    let in_place: u64 = matches
+        .iter()
+        .filter(|found| Some(found.file) == old && found.base == found.target)
+        .map(|found| found.len)
+        .sum();
+    if found * 4 >= len {
+        return if in_place * 2 >= found && old.is_some() { Hint::Changed } else { Hint::Shifted };
+    }
+    match old {
+        None => Hint::New,
+        Some(_) if segments::Class::of(path) == segments::Class::Other => Hint::Rewritten,
+        Some(_) => Hint::Recompressed,
+    }
+}
+
+/// The file's copies, and its gaps where they were placed.
+fn recipe(file: &Mapped, places: &segments::Places, target: TreeRef<'_>, tuning: &Tuning) -> Recipe {
+    let mut slices = Vec::new();
+    for gap in segments::gaps(file.file, file.old, &file.matches, target, tuning) {
+        let Gap { file, offset, len, .. } = gap;
+        if let Some(copy) = gap.copy_before {
+            slices.push(copy);
+        }
+        if len > 0 {
+            slices.extend(places.of(file, offset).iter().map(|place| Slice::Frame {
+                frame: place.segment,
+                offset: place.offset,
+                len: place.len,
+            }));
+        }
+    }
+    Recipe { file: file.file, slices }
+}
