@@ -76,6 +76,8 @@ struct Frames<'a> {
     base: Option<&'a dyn Content>,
     uses: Vec<u32>,
     open: HashMap<u32, Vec<u8>>,
+    /// For copies.
+    buffer: Vec<u8>,
 }
 
 struct NoBase;
@@ -100,7 +102,7 @@ impl<'a> Frames<'a> {
                 *count += 1;
             }
         }
-        Self { pack, index, base, uses, open: HashMap::new() }
+        Self { pack, index, base, uses, open: HashMap::new(), buffer: Vec::new() }
     }
 
     fn each(
@@ -111,11 +113,11 @@ impl<'a> Frames<'a> {
         let base = self.base.unwrap_or(&NoBase);
         match *slice {
             Slice::Base { file, offset, len } => {
-                let mut buffer = vec![0; COPY_BYTES.min(usize::try_from(len).unwrap_or(COPY_BYTES))];
+                self.buffer.resize(COPY_BYTES, 0);
                 let mut done = 0u64;
                 while done < len {
-                    let now = usize::try_from(len - done).map_or(buffer.len(), |rest| rest.min(buffer.len()));
-                    let part = buffer.get_mut(..now).unwrap_or_default();
+                    let now = usize::try_from(len - done).map_or(COPY_BYTES, |rest| rest.min(COPY_BYTES));
+                    let part = self.buffer.get_mut(..now).unwrap_or_default();
                     base.read_at(file, offset + done, part).map_err(|source| PackError::Read {
                         tree: "base",
                         file,

@@ -113,7 +113,7 @@ impl Folder {
 fn identity(path: &Path) -> anyhow::Result<manifests::release::FileIdentity> {
     let mut hasher = TreeHasher::default();
     let mut file = File::open(path)?;
-    let mut buffer = vec![0; 1 << 20];
+    let mut buffer = [0; 64 << 10];
     loop {
         let count = file.read(&mut buffer)?;
         if count == 0 {
@@ -225,7 +225,10 @@ fn create(
     for cost in costs.iter().take(top) {
         let path = new.files.get(cost.file as usize).map_or("", |file| file.path.as_str());
         let hint = cost.hint.name();
-        eprintln!("{:>10} of {:>10} (+{} copied) {hint} {path}", cost.frame_bytes, cost.rebuilt_bytes, cost.copied_bytes);
+        eprintln!(
+            "{:>10} of {:>10} (+{} copied) {hint} {path}",
+            cost.frame_bytes, cost.rebuilt_bytes, cost.copied_bytes
+        );
     }
     let segments: BTreeMap<&str, serde_json::Value> = report
         .methods
@@ -290,12 +293,13 @@ fn apply(old_dir: &Path, pack: &Path, out: &Path, new_dir: &Path) -> anyhow::Res
     let (index, _) = pack.index(&Limits::default())?;
     let mut writer = Writer::default();
     let mut failed = None;
-    let proof = pack::prove(&pack, &index, base_of(&old, old_dir), &new.files, &Quiet, &mut |file, _, bytes| {
-        writer.write(&new.files, out, file, bytes).map_err(|error| {
-            failed = Some(error);
-            pack::PackError::Cancelled
-        })
-    });
+    let proof =
+        pack::prove(&pack, &index, base_of(&old, old_dir), &new.files, &Quiet, &mut |file, _, bytes| {
+            writer.write(&new.files, out, file, bytes).map_err(|error| {
+                failed = Some(error);
+                pack::PackError::Cancelled
+            })
+        });
     let proof = proof.map_err(|error| failed.unwrap_or_else(|| error.into()))?;
     drop(writer);
     let apply_cpu = cpu_s() - start;
@@ -341,11 +345,13 @@ fn hash_and_copy(new: &Folder, index: &pack::Index, out: &Path) -> anyhow::Resul
 fn compare(new: &Folder, index: &pack::Index, out: &Path) -> anyhow::Result<()> {
     for recipe in &index.files {
         let at = recipe.file as usize;
-        let (Some(original), Some(file)) = (new.paths.get(at), new.files.get(at)) else { bail!("no such file") };
+        let (Some(original), Some(file)) = (new.paths.get(at), new.files.get(at)) else {
+            bail!("no such file")
+        };
         ensure!(file.kind == FileKind::File, "{} is a link", file.path);
         let rebuilt = out.join(file.path.as_str());
         let (mut a, mut b) = (File::open(original)?, File::open(&rebuilt)?);
-        let (mut left, mut right) = (vec![0; 1 << 20], vec![0; 1 << 20]);
+        let (mut left, mut right) = ([0; 64 << 10], [0; 64 << 10]);
         ensure!(a.metadata()?.len() == b.metadata()?.len(), "{} has another length", file.path);
         loop {
             let count = a.read(&mut left)?;

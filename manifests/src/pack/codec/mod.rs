@@ -50,12 +50,7 @@ pub fn stored(segment: &[u8]) -> Encoded {
 /// # Errors
 /// [`CodecError`] when nothing encodes it.
 pub fn choose(level: Level, prefix: &[u8], segment: &[u8]) -> Result<Encoded, CodecError> {
-    let zstd_level = match level {
-        Level::Fast => 3,
-        Level::Normal => 9,
-        Level::Best => 19,
-    };
-    let bytes = zstd::encode(prefix, segment, zstd::Params { level: zstd_level, long: false })?;
+    let bytes = zstd::encode(prefix, segment, zstd::Params::of(level))?;
     if bytes.len() >= segment.len() {
         return Ok(stored(segment));
     }

@@ -2,7 +2,7 @@
 
 use ::zstd::zstd_safe::{CCtx, CParameter, DCtx, DParameter, ErrorCode, Strategy, get_error_name};
 
-use super::CodecError;
+use super::{CodecError, Level};
 
 /// How hard to try.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -11,6 +11,17 @@ pub struct Params {
     pub level: i32,
     /// Long-distance matching beside the level's own search.
     pub long: bool,
+}
+
+impl Params {
+    /// What a level tries. The fast one knows little of a long prefix but what long-distance matching finds there.
+    pub fn of(level: Level) -> Self {
+        match level {
+            Level::Fast => Self { level: 3, long: true },
+            Level::Normal => Self { level: 12, long: false },
+            Level::Best => Self { level: 22, long: false },
+        }
+    }
 }
 
 fn failed(code: ErrorCode) -> CodecError {
@@ -79,18 +90,26 @@ pub(in crate::pack) fn plain(bytes: &[u8]) -> Result<Vec<u8>, CodecError> {
 mod tests {
     use super::*;
 
+    fn noise(len: usize) -> Vec<u8> {
+        let mut state = 7u64;
+        let mut next = || {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            (state >> 33) as u8
+        };
+        (0..len).map(|_| next()).collect()
+    }
+
     #[test]
     fn the_prefix_is_in_reach_from_its_first_byte() {
-        let prefix: Vec<u8> =
-            (0..3_000_000u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
+        let prefix: Vec<u8> = noise(3_000_000);
         let plain = [&prefix[..100_000], b"new", &prefix[2_900_000..]].concat();
-        for level in [1, 3, 9, 19] {
-            let frame = encode(&prefix, &plain, Params { level, long: false }).unwrap();
-            assert!(frame.len() < 4000, "level {level}: {}", frame.len());
+        for level in [Level::Fast, Level::Normal, Level::Best] {
+            let frame = encode(&prefix, &plain, Params::of(level)).unwrap();
+            assert!(frame.len() < 4000, "{level:?}: {}", frame.len());
             assert_eq!(decode(&prefix, &frame, plain.len()).unwrap(), plain);
             assert!(decode(&prefix, &frame, plain.len() - 1).is_err());
             assert!(decode(&prefix, &frame, plain.len() + 1).is_err());
-            assert!(decode(&prefix[1..], &frame, plain.len()).ok() != Some(plain.clone()));
+            assert!(decode(&prefix[..2_999_999], &frame, plain.len()).ok() != Some(plain.clone()));
         }
     }
 }
