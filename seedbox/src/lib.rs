@@ -12,11 +12,13 @@ pub mod store;
 mod progress;
 pub mod packs;
 pub mod publish;
+pub mod optimize;
 pub mod server;
 mod setup;
 pub mod cli;
 
 pub use error::{Error, Result};
+pub use optimize::{OptimizeOptions, Optimized, optimize};
 pub use packs::PackOptions;
 pub use publish::{PublishOptions, Published, publish};
 pub use server::{Running, ServeConfig, Stats, serve};

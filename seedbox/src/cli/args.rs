@@ -24,6 +24,8 @@ pub enum Command {
     Init(InitArgs),
     /// Publish a build folder as a release.
     Publish(Box<PublishArgs>),
+    /// Make further or smaller packs for a release that is out, and list them.
+    Optimize(OptimizeArgs),
     /// Sign again what expires soon. `serve` does this by itself every day.
     Refresh(RefreshArgs),
     /// Offer the repository to players: metadata, web seeds, tracker and seeding.
@@ -98,6 +100,41 @@ pub struct PackArgs {
     /// Threads to use, instead of one for each core. What is published does not depend on it.
     #[arg(long, value_name = "N")]
     pub threads: Option<usize>,
+}
+
+/// `seedbox optimize`.
+#[derive(Debug, Args)]
+pub struct OptimizeArgs {
+    /// The data folder, or a copy of it.
+    #[arg(long, value_name = "DIR")]
+    pub data: PathBuf,
+    /// The folder of the offline keys.
+    #[arg(long, value_name = "DIR", required_unless_present = "build_only")]
+    pub keys: Option<PathBuf>,
+    /// Which game.
+    #[arg(long, value_name = "ID")]
+    pub game: String,
+    /// Which release; the newest when none is named.
+    #[arg(long, value_name = "VERSION")]
+    pub release: Option<String>,
+    /// Which packs are made; the level is `best` unless another is named.
+    #[command(flatten)]
+    pub packs: PackArgs,
+    /// Whether to make a pack that starts from nothing: auto makes one that saves 5 % or more.
+    #[arg(long, value_name = "WHEN", default_value = "auto", value_parser = ["auto", "always", "never"])]
+    pub full: String,
+    /// Only make packs; a later --sign lists them. Needs no keys.
+    #[arg(long, conflicts_with = "sign")]
+    pub build_only: bool,
+    /// Where --build-only puts packs, instead of public/packs.
+    #[arg(long, value_name = "DIR", requires = "build_only")]
+    pub out: Option<PathBuf>,
+    /// Only prove and list packs that are made already.
+    #[arg(long)]
+    pub sign: bool,
+    /// Where the packs to --sign lie, instead of public/packs.
+    #[arg(long = "packs", value_name = "DIR", requires = "sign")]
+    pub packs_from: Option<PathBuf>,
 }
 
 /// `seedbox refresh`.

@@ -3,9 +3,10 @@
 mod args;
 mod output;
 
-pub use args::{Cli, Command, InitArgs, PackArgs, PublishArgs, RefreshArgs, ServeArgs};
+pub use args::{Cli, Command, InitArgs, OptimizeArgs, PackArgs, PublishArgs, RefreshArgs, ServeArgs};
 
 use crate::error::{Error, Result};
+use crate::optimize::{OptimizeOptions, Work, optimize};
 use crate::packs::{Bases, Full, Level, PackOptions, parse_level};
 use crate::publish::{Patterns, PublishOptions, publish, read_notes};
 use crate::server::{ServeConfig, serve};
@@ -25,6 +26,7 @@ pub fn run(cli: &Cli) -> bool {
     let done = match &cli.command {
         Command::Init(args) => run_init(args, output),
         Command::Publish(args) => run_publish(args, output),
+        Command::Optimize(args) => run_optimize(args, output),
         Command::Refresh(args) => run_refresh(args, output),
         Command::Serve(args) => run_serve(args, output),
     };
@@ -70,6 +72,27 @@ fn run_publish(args: &PublishArgs, output: Output) -> Result<()> {
     };
     let done = publish(&options, &Bar::new())?;
     output.say("published", &done, &output::published(&done));
+    Ok(())
+}
+
+fn run_optimize(args: &OptimizeArgs, output: Output) -> Result<()> {
+    let keys = || {
+        let why = "signing needs them".to_owned();
+        args.keys.clone().ok_or(Error::Option { option: "--keys", value: String::new(), why })
+    };
+    let options = OptimizeOptions {
+        data: args.data.clone(),
+        game: GameId::parse(&args.game)?,
+        version: args.release.as_deref().map(Version::parse).transpose()?,
+        packs: PackOptions { full: parse_full(&args.full)?, ..pack_options(&args.packs, Level::Best)? },
+        work: match (args.build_only, args.sign) {
+            (true, _) => Work::Build(args.out.clone()),
+            (_, true) => Work::Sign { keys: keys()?, packs: args.packs_from.clone() },
+            _ => Work::All(keys()?),
+        },
+    };
+    let done = optimize(&options, &Bar::new())?;
+    output.say("optimized", &done, &output::optimized(&done));
     Ok(())
 }
 

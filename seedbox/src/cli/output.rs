@@ -1,6 +1,7 @@
 //! What is printed: results on standard output, progress and errors on standard error; with `--json` one object a line.
 
 use crate::error::Error;
+use crate::optimize::Optimized;
 use crate::packs::PackMade;
 use crate::progress::Progress;
 use crate::publish::Published;
@@ -72,7 +73,7 @@ pub(crate) fn published(done: &Published) -> String {
         done.torrent_v1_only.display(),
         done.info_hash_v1_only,
     );
-    text += &pack_table(&done.packs, done.bytes);
+    text += &pack_table(&done.packs);
     if done.empty_folders > 0 {
         text += &format!(
             "\nNote: {} empty folders are not part of the release; put a file in them if the game needs them.",
@@ -82,34 +83,52 @@ pub(crate) fn published(done: &Published) -> String {
     text
 }
 
+/// What was made and listed, for a person.
+pub(crate) fn optimized(done: &Optimized) -> String {
+    let listed = done.packs.iter().filter(|pack| pack.listed).count();
+    let mut text = match (listed, done.packs.len()) {
+        (0, 0) => format!("There is no smaller or further pack for {} {}.", done.game, done.release),
+        (0, made) => format!("{made} packs for {} {} wait for --sign.", done.game, done.release),
+        _ => format!(
+            "{} {}: {listed} new packs in revision {} of its list; {:.1} s.",
+            done.game, done.release, done.revision, done.seconds
+        ),
+    };
+    text += &pack_table(&done.packs);
+    if !done.unchanged.is_empty() {
+        text +=
+            &format!("\nAs small as this level makes them: the packs from {}.", done.unchanged.join(", "));
+    }
+    text
+}
+
 /// What each pack costs the players it is for.
-pub(crate) fn pack_table(packs: &[PackMade], release_bytes: u64) -> String {
+fn pack_table(packs: &[PackMade]) -> String {
     if packs.is_empty() {
         return String::new();
     }
-    let mut text =
-        format!("\n{:24} {:>12} {:>12} {:>7}   made in", "Players who have", "download", "without", "of it");
+    let head = ["Players who have", "fetch", "without it", "", "made in"];
+    let mut rows = vec![head.map(str::to_owned)];
     for pack in packs.iter().rev() {
-        let from = pack.base.as_deref().unwrap_or("nothing");
-        text += &format!(
-            "\n  {from:22} {:>12} {:>12} {:>5.1} %   {:.1} s ({:.1} CPU), proven in {:.1} s",
+        let cpu = pack.match_cpu_s + pack.compress_cpu_s;
+        rows.push([
+            pack.base.clone().unwrap_or_else(|| "nothing".to_owned()),
             HumanBytes(pack.bytes).to_string(),
             HumanBytes(pack.plain_bytes).to_string(),
-            pack.ratio * 100.0,
-            pack.create_s,
-            pack.match_cpu_s + pack.compress_cpu_s,
-            pack.proof_s,
-        );
-        if !pack.listed {
-            text += " (not listed)";
-        }
+            format!("{:.1} %", pack.ratio * 100.0),
+            format!("{:.1} s ({cpu:.1} CPU), proof {:.1} s", pack.create_s, pack.proof_s),
+        ]);
     }
-    let largest = packs.iter().map(|pack| pack.memory_bytes).max().unwrap_or(0);
-    text + &format!(
-        "\n  (of {} in all; a player's launcher needs up to {} of memory a thread)",
-        HumanBytes(release_bytes),
-        HumanBytes(largest)
-    )
+    let width =
+        |column: usize| rows.iter().filter_map(|row| row.get(column)).map(String::len).max().unwrap_or(0);
+    let widths = [width(0), width(1), width(2), width(3)];
+    let [first, second, third, fourth] = widths;
+    let mut text = String::new();
+    for [from, fetch, without, ratio, made] in &rows {
+        text += &format!("\n{from:first$}  {fetch:>second$}  {without:>third$}  {ratio:>fourth$}  {made}");
+    }
+    let memory = packs.iter().map(|pack| pack.memory_bytes).max().unwrap_or(0);
+    text + &format!("\nApplying takes up to {} of memory a thread.", HumanBytes(memory))
 }
 
 /// A bar on standard error; nothing where that is no terminal.

@@ -5,7 +5,7 @@ use super::popular::Popular;
 use crate::error::{Error, Result};
 use crate::store::{Blobs, DataDir};
 use manifests::pack::tree_id;
-use manifests::release::{FileIdentity, GameId, ManifestFile, PackBase, ReleaseManifest, Version};
+use manifests::release::{FileIdentity, GameId, ManifestFile, PackBase, PackList, ReleaseManifest, Version};
 use manifests::trust::publisher::Repository;
 use std::collections::HashSet;
 
@@ -107,6 +107,17 @@ pub(crate) fn choose(
         bases.push(release);
     }
     Ok(bases)
+}
+
+/// The first pack list of a release, with nothing in it yet.
+pub(crate) fn empty_list(game: &GameId, target: &Release) -> PackList {
+    PackList {
+        game: game.clone(),
+        version: target.version.clone(),
+        revision: 1,
+        target: tree_id(&target.files).0,
+        packs: Vec::new(),
+    }
 }
 
 /// Bytes of the files of `target` that `base` does not have, each once: what a player fetches without a pack.

@@ -6,8 +6,8 @@ use super::{PackOptions, level_name};
 use crate::error::{DiskContext as _, Error, Result};
 use crate::platform;
 use crate::progress::Progress;
-use crate::store::{BlobContent, Blobs, DataDir, Settings, Temp};
-use manifests::pack::{CreateOptions, Created, Level, Report, TreeRef, create};
+use crate::store::{BlobContent, Blobs, DataDir, Settings, Temp, export, open_read};
+use manifests::pack::{CreateOptions, Created, Index, Level, TreeRef, create};
 use manifests::release::{FileIdentity, GameId, PackEntry, Version, pack_torrent_name};
 use protocol::merkle::{FileHasher, FileHashes};
 use protocol::metainfo::{Built, Mode, NewFile, TorrentBuilder, choose_piece_len};
@@ -18,7 +18,7 @@ use sha2::Sha256;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufWriter, Write as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Bytes written at once; a multiple of a block.
 const BUF_LEN: usize = 1024 * 1024;
@@ -54,7 +54,7 @@ pub struct PackMade {
     /// `bytes` of `plain_bytes`.
     pub ratio: f64,
     /// The level it was made at.
-    pub level: &'static str,
+    pub level: String,
     /// The encoder's version.
     pub encoder: u32,
     /// Frames by method.
@@ -71,6 +71,8 @@ pub struct PackMade {
     pub proof_s: f64,
     /// Memory in bytes that a player needs for a frame, at most.
     pub memory_bytes: u64,
+    /// Bytes of the pack from the same base that was listed before.
+    pub before_bytes: Option<u64>,
     /// Whether it is in the release's pack list.
     pub listed: bool,
     /// Its file.
@@ -88,6 +90,17 @@ pub struct PackMade {
 pub(crate) struct Made {
     pub(crate) entry: PackEntry,
     pub(crate) report: PackMade,
+}
+
+/// A pack that is proven and has no name yet.
+pub(crate) struct Packed {
+    /// Its bytes, unless they are in their place already.
+    temp: Option<Temp>,
+    index: Vec<u8>,
+    hashes: Hashes,
+    torrent: Built,
+    pub(crate) entry: PackEntry,
+    report: PackMade,
 }
 
 /// Makes packs that lead to one release.
@@ -118,7 +131,7 @@ pub(crate) fn threads(options: &PackOptions) -> usize {
 
 impl Maker<'_> {
     /// Makes the pack that starts from nothing, if it is wanted and worth it.
-    pub(crate) fn make_full(&self, wanted: Full) -> Result<Option<Made>> {
+    pub(crate) fn make_full(&self, wanted: Full) -> Result<Option<Packed>> {
         let plain = plain_len(None, &self.target.files);
         match wanted {
             Full::Never => Ok(None),
@@ -154,38 +167,64 @@ impl Maker<'_> {
 
     /// Makes the pack from `base` (nothing, for the full pack), unless it would be longer than `at_most` bytes: then
     /// there is none.
-    pub(crate) fn make(&self, base: Option<&Release>, at_most: Option<u64>) -> Result<Option<Made>> {
+    pub(crate) fn make(&self, base: Option<&Release>, at_most: Option<u64>) -> Result<Option<Packed>> {
         let started = platform::monotonic();
-        let blobs = Blobs::new(self.dir);
         let mut temp = self.dir.temp()?;
-        let created = self.create(base, &blobs, &mut temp)?;
+        let created = self.create(base, &mut temp)?;
         if at_most.is_some_and(|at_most| created.len > at_most) {
             return Ok(None);
         }
         let create_s = started.elapsed().as_secs_f64();
-        let started = platform::monotonic();
-        let hashes = hash(temp.shared().at(temp.path())?, created.len).at(temp.path())?;
-        let files = &self.target.files;
-        let shared = temp.shared().at(temp.path())?;
-        let (index, bytes) = proven(shared, created.len, &blobs, base, files, self.threads, self.progress)?;
-        if bytes != created.index_bytes || index != created.index {
+        let level = level_name(self.level);
+        let mut packed = self.prove(temp.shared().at(temp.path())?, created.len, base, level)?;
+        if packed.index != created.index_bytes {
             return Err(Error::Pack(manifests::pack::PackError::Index("it is not the one that was written")));
         }
-        let proof_s = started.elapsed().as_secs_f64();
-        let torrent =
-            torrent(self.game, base.map(|base| &base.version), self.target, &hashes, self.settings)?;
-        let entry = entry(base, &created, &hashes, &torrent, self.level)?;
-        place(self.dir, temp, &entry, &hashes, &bytes, &torrent)?;
-        let plain = plain_len(base, files);
-        let report = report(self.dir, &entry, plain, &created.report, create_s, proof_s);
-        Ok(Some(Made { entry, report }))
+        packed.report.create_s = create_s;
+        packed.report.match_cpu_s = created.report.match_cpu_s;
+        packed.report.compress_cpu_s = created.report.compress_cpu_s;
+        packed.report.verify_cpu_s = created.report.proof_cpu_s;
+        packed.temp = Some(temp);
+        Ok(Some(packed))
     }
 
-    fn create(&self, base: Option<&Release>, blobs: &Blobs, temp: &mut Temp) -> Result<Created> {
+    /// Takes a pack that was made elsewhere: believed no more than one made here.
+    pub(crate) fn import(&self, path: &Path, base: Option<&Release>, level: &str) -> Result<Packed> {
+        let (mut file, mut temp) = (open_read(path).at(path)?, None);
+        if path.parent() != Some(&*self.dir.packs()) {
+            let mut copy = self.dir.temp()?;
+            let into = copy.path().to_owned();
+            std::io::copy(&mut file, copy.file()?).at(&into)?;
+            temp = Some(copy);
+        }
+        let file = temp.as_ref().map_or(Ok(&file), Temp::shared).at(path)?;
+        let len = file.metadata().at(path)?.len();
+        let mut packed = self.prove(file, len, base, level)?;
+        packed.temp = temp;
+        Ok(packed)
+    }
+
+    fn prove(&self, file: &File, len: u64, base: Option<&Release>, level: &str) -> Result<Packed> {
+        let started = platform::monotonic();
+        let blobs = Blobs::new(self.dir);
+        self.progress.step("hashing");
+        let hashes = hash(file, len).at(&self.dir.tmp())?;
+        let files = &self.target.files;
+        let (index, bytes) = proven(file, len, &blobs, base, files, self.threads, self.progress)?;
+        let base_version = base.map(|base| &base.version);
+        let torrent = torrent(self.game, base_version, self.target, &hashes, self.settings)?;
+        let entry = entry(base, &index, &bytes, &hashes, &torrent, level)?;
+        let mut report = report(self.dir, &entry, plain_len(base, files), &index);
+        report.proof_s = started.elapsed().as_secs_f64();
+        Ok(Packed { temp: None, index: bytes, hashes, torrent, entry, report })
+    }
+
+    fn create(&self, base: Option<&Release>, temp: &mut Temp) -> Result<Created> {
         let path = temp.path().to_owned();
-        let content = base.map(|base| BlobContent::new(blobs, &base.files));
+        let blobs = Blobs::new(self.dir);
+        let content = base.map(|base| BlobContent::new(&blobs, &base.files));
         let base = base.zip(content.as_ref()).map(|(base, content)| TreeRef { files: &base.files, content });
-        let target = BlobContent::new(blobs, &self.target.files);
+        let target = BlobContent::new(&blobs, &self.target.files);
         let target = TreeRef { files: &self.target.files, content: &target };
         let options = CreateOptions { level: self.level, threads: self.threads };
         let told = Told { progress: self.progress, what: "packing" };
@@ -253,10 +292,11 @@ fn torrent(
 
 fn entry(
     base: Option<&Release>,
-    created: &Created,
+    index: &Index,
+    index_bytes: &[u8],
     hashes: &Hashes,
     torrent: &Built,
-    level: Level,
+    level: &str,
 ) -> Result<PackEntry> {
     let (Some(v1), Some(v2)) = (torrent.torrent.info_hash_v1, torrent.torrent.info_hash_v2) else {
         return Err(Error::Torrent("an info-hash is missing".into()));
@@ -264,37 +304,47 @@ fn entry(
     Ok(PackEntry {
         base: base.map(Release::as_base),
         identity: hashes.identity,
-        index_len: created.index_bytes.len() as u64,
-        index_sha256: Sha256::digest(&created.index_bytes).into(),
+        index_len: index_bytes.len() as u64,
+        index_sha256: Sha256::digest(index_bytes).into(),
         piece_len: hashes.piece_len,
         info_hash_v1: v1.0,
         info_hash_v2: v2.0,
-        encoder: created.index.encoder,
-        level: level_name(level).to_owned(),
-        memory: created.index.frames.iter().map(|frame| frame.memory).max().unwrap_or(0),
+        encoder: index.encoder,
+        level: level.to_owned(),
+        memory: index.frames.iter().map(|frame| frame.memory).max().unwrap_or(0),
     })
 }
 
-/// Gives the pack its name, after everything that belongs to it: a pack that is there is there whole.
-fn place(
-    dir: &DataDir,
-    temp: Temp,
-    entry: &PackEntry,
-    hashes: &Hashes,
-    index: &[u8],
-    torrent: &Built,
-) -> Result<()> {
-    let folder = dir.make_packs()?;
-    let packs = Blobs::packs(dir);
-    let id = entry.identity;
-    if id.len > u64::from(hashes.piece_len) {
-        let leaves: Vec<u8> = hashes.file.leaves.iter().flat_map(|leaf| leaf.0).collect();
-        dir.write_atomic(&packs.leaves_path(&id), &leaves)?;
+impl Packed {
+    /// Gives the pack its name, after everything that belongs to it: a pack that is there is there whole.
+    pub(crate) fn place(self, dir: &DataDir) -> Result<Made> {
+        let folder = dir.make_packs()?;
+        let packs = Blobs::packs(dir);
+        let id = self.entry.identity;
+        if id.len > u64::from(self.hashes.piece_len) {
+            let leaves: Vec<u8> = self.hashes.file.leaves.iter().flat_map(|leaf| leaf.0).collect();
+            dir.write_atomic(&packs.leaves_path(&id), &leaves)?;
+        }
+        dir.write_atomic(&packs.index_path(&id), &self.index)?;
+        dir.write_atomic(&torrent_path(dir, &self.entry), &self.torrent.bytes)?;
+        if let Some(temp) = self.temp {
+            packs.place(&id, temp)?;
+        }
+        platform::sync_dir(&folder).at(&folder)?;
+        Ok(Made { entry: self.entry, report: self.report })
     }
-    dir.write_atomic(&packs.index_path(&id), index)?;
-    dir.write_atomic(&torrent_path(dir, entry), &torrent.bytes)?;
-    packs.place(&id, temp)?;
-    platform::sync_dir(&folder).at(&folder)
+
+    /// Writes pack and index into a folder elsewhere, for whoever signs them.
+    pub(crate) fn export(self, folder: &Path) -> Result<Made> {
+        let Packed { temp, index, entry, mut report, .. } = self;
+        export(folder, &entry.index_name(), &mut index.as_slice())?;
+        if let Some(temp) = temp {
+            let mut file = open_read(temp.path()).at(temp.path())?;
+            report.file = export(folder, &entry.file_name(), &mut file)?;
+        }
+        report.torrent = PathBuf::new();
+        Ok(Made { entry, report })
+    }
 }
 
 /// Where a pack's torrent lies.
@@ -302,33 +352,30 @@ pub(crate) fn torrent_path(dir: &DataDir, entry: &PackEntry) -> PathBuf {
     dir.torrents().join(format!("{}.torrent", hex::encode(entry.info_hash_v2)))
 }
 
-fn report(
-    dir: &DataDir,
-    entry: &PackEntry,
-    plain_bytes: u64,
-    made: &Report,
-    create_s: f64,
-    proof_s: f64,
-) -> PackMade {
-    let segments = made.methods.iter().map(|(method, totals)| {
-        let of = Segments { count: totals.count, rebuilds: totals.bytes_in, bytes: totals.bytes_out };
-        (method.name(), of)
-    });
+fn report(dir: &DataDir, entry: &PackEntry, plain_bytes: u64, index: &Index) -> PackMade {
+    let mut segments: BTreeMap<&'static str, Segments> = BTreeMap::new();
+    for frame in &index.frames {
+        let of = segments.entry(frame.method.name()).or_default();
+        of.count += 1;
+        of.rebuilds += u64::from(frame.output_len);
+        of.bytes += u64::from(frame.len);
+    }
     PackMade {
         base: entry.base_version().map(Version::to_string),
         bytes: entry.identity.len,
         index_bytes: entry.index_len,
         plain_bytes,
         ratio: entry.identity.len as f64 / plain_bytes.max(1) as f64,
-        level: super::parse_level(&entry.level).map_or("unknown", level_name),
+        level: entry.level.clone(),
         encoder: entry.encoder,
-        segments: segments.collect(),
-        match_cpu_s: made.match_cpu_s,
-        compress_cpu_s: made.compress_cpu_s,
-        verify_cpu_s: made.proof_cpu_s,
-        create_s,
-        proof_s,
+        segments,
+        match_cpu_s: 0.0,
+        compress_cpu_s: 0.0,
+        verify_cpu_s: 0.0,
+        create_s: 0.0,
+        proof_s: 0.0,
         memory_bytes: entry.memory,
+        before_bytes: None,
         listed: false,
         file: Blobs::packs(dir).path(&entry.identity),
         info_hash_v1: hex::encode(entry.info_hash_v1),

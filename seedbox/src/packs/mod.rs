@@ -9,8 +9,8 @@ mod proof;
 mod popular;
 
 pub use bases::{Bases, Full};
-pub(crate) use bases::{Release, choose};
-pub(crate) use make::{Made, Maker, threads, torrent_path};
+pub(crate) use bases::{Release, choose, empty_list};
+pub(crate) use make::{Made, Maker, Packed, threads, torrent_path};
 pub use make::{PackMade, Segments};
 pub use popular::Popular;
 

@@ -18,7 +18,6 @@ use crate::packs::{self, Made, Maker, PackMade, PackOptions, Release, threads};
 use crate::platform;
 use crate::store::{DataDir, Settings};
 use hash::{Cost, Hashed};
-use manifests::pack::tree_id;
 use manifests::release::{
     ChannelDoc, ChannelName, GameId, ManifestFile, PackEntry, PackList, ReleaseManifest, Version,
 };
@@ -210,24 +209,22 @@ fn packs(
         progress,
     };
     let mut made = Vec::new();
-    made.extend(maker.make_full(options.packs.full)?);
+    if let Some(packed) = maker.make_full(options.packs.full)? {
+        made.push(packed.place(dir)?);
+    }
     for base in bases {
-        made.extend(maker.make(Some(base), None)?);
+        if let Some(packed) = maker.make(Some(base), None)? {
+            made.push(packed.place(dir)?);
+        }
     }
     Ok(made)
 }
 
 /// The first pack list of a release, if it has packs.
-fn list(manifest: &ReleaseManifest, packs: &[Made]) -> Option<PackList> {
-    let mut list = PackList {
-        game: manifest.game.clone(),
-        version: manifest.version.clone(),
-        revision: 1,
-        target: tree_id(&manifest.files).0,
-        packs: Vec::new(),
-    };
-    packs.iter().for_each(|made| list.insert(made.entry.clone()));
-    (!packs.is_empty()).then_some(list)
+fn list(manifest: &ReleaseManifest, made: &[Made]) -> Option<PackList> {
+    let mut list = packs::empty_list(&manifest.game, &Release::from(manifest.clone()));
+    made.iter().for_each(|made| list.insert(made.entry.clone()));
+    (!made.is_empty()).then_some(list)
 }
 
 /// What was made, and whether it is what was signed: a release that was there already keeps its packs.
@@ -362,4 +359,4 @@ pub fn read_notes(path: &Path) -> Result<String> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -5,17 +5,18 @@ use crate::packs::{Bases, Full, Level};
 use crate::server::catalog_of;
 use crate::setup::{InitConfig, init};
 use crate::store::Blobs;
+use manifests::pack::tree_id;
 use protocol::merkle::FileHasher;
 use std::fs;
 use std::sync::Mutex;
 
 /// A repository, and a build to publish.
-struct World {
-    tmp: tempfile::TempDir,
+pub(crate) struct World {
+    pub(crate) tmp: tempfile::TempDir,
 }
 
 impl World {
-    fn new() -> World {
+    pub(crate) fn new() -> World {
         let world = World { tmp: tempfile::tempdir().unwrap() };
         world.init("");
         world.file("game", b"\x7fELF not really");
@@ -25,23 +26,23 @@ impl World {
         world
     }
 
-    fn init(&self, suffix: &str) {
+    pub(crate) fn init(&self, suffix: &str) {
         let public_url = Some("http://127.0.0.1:9".to_owned());
         init(&InitConfig { data: self.at("data", suffix), keys: self.at("keys", suffix), public_url })
             .unwrap();
     }
 
-    fn at(&self, name: &str, suffix: &str) -> PathBuf {
+    pub(crate) fn at(&self, name: &str, suffix: &str) -> PathBuf {
         self.tmp.path().join(format!("{name}{suffix}"))
     }
 
-    fn file(&self, name: &str, content: &[u8]) {
+    pub(crate) fn file(&self, name: &str, content: &[u8]) {
         let path = self.at("build", "").join(name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, content).unwrap();
     }
 
-    fn options(&self, version: &str) -> PublishOptions {
+    pub(crate) fn options(&self, version: &str) -> PublishOptions {
         PublishOptions {
             build: self.at("build", ""),
             data: self.at("data", ""),
@@ -57,19 +58,19 @@ impl World {
         }
     }
 
-    fn publish(&self, version: &str) -> Result<Published> {
+    pub(crate) fn publish(&self, version: &str) -> Result<Published> {
         publish(&self.options(version), &())
     }
 
     /// Every file below the data folder with its bytes, what is private apart.
-    fn public(&self) -> BTreeMap<PathBuf, Vec<u8>> {
+    pub(crate) fn public(&self) -> BTreeMap<PathBuf, Vec<u8>> {
         let public = self.at("data", "").join("public");
         let files = walkdir::WalkDir::new(public).into_iter().map(|entry| entry.unwrap().into_path());
         files.filter(|path| path.is_file()).map(|path| (path.clone(), fs::read(path).unwrap())).collect()
     }
 
     /// Checks all that is signed: manifests, torrents, blobs, leaves and packs. Returns the version the channel points at.
-    fn check(&self) -> Option<String> {
+    pub(crate) fn check(&self) -> Option<String> {
         let dir = DataDir::open(&self.at("data", "")).unwrap();
         let catalog = catalog_of(&dir).unwrap();
         let blobs = Blobs::new(&dir);
@@ -139,7 +140,7 @@ impl World {
         assert_eq!(crate::server::packs_of(dir).unwrap(), listed, "all are served");
     }
 
-    fn packs(&self, version: &str) -> Vec<String> {
+    pub(crate) fn packs(&self, version: &str) -> Vec<String> {
         let repository = open_repository(&DataDir::open(&self.at("data", "")).unwrap()).unwrap();
         let game = GameId::parse("game").unwrap();
         let list = repository.pack_list(&game, &Version::parse(version).unwrap()).unwrap();
@@ -149,16 +150,16 @@ impl World {
 }
 
 /// Text that compresses to about half.
-fn text(seed: u32, lines: u32) -> Vec<u8> {
+pub(crate) fn text(seed: u32, lines: u32) -> Vec<u8> {
     let line = |i: u32| format!("{:08x} the quick brown fox\n", i.wrapping_mul(2_654_435_761) ^ seed);
     (0..lines).map(line).collect::<String>().into_bytes()
 }
 
-fn noise(len: usize) -> Vec<u8> {
+pub(crate) fn noise(len: usize) -> Vec<u8> {
     (0..len as u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 13) as u8).collect()
 }
 
-fn copy_tree(from: &Path, to: &Path) {
+pub(crate) fn copy_tree(from: &Path, to: &Path) {
     for entry in walkdir::WalkDir::new(from) {
         let entry = entry.unwrap();
         let target = to.join(entry.path().strip_prefix(from).unwrap());

@@ -9,7 +9,8 @@
 //! public/packs/<root>-<len>.pack   what turns one release into another, with .index and .leaves beside it
 //! state/seedbox.json               settings chosen at init
 //! state/trust/                     the online roles' keys
-//! state/tmp/                       files on their way into public/
+//! state/popular.json               which releases players run, as far as `serve` has seen
+//! state/tmp/, state/packing/       files on their way into public/
 //! ```
 //!
 //! Nothing under `public/` is ever written in place: a file is finished under `state/tmp`, made durable, and renamed.
@@ -48,10 +49,37 @@ pub(crate) fn read_bounded(path: &Path, max_len: u64) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
+/// Files on their way, of commands that hold the lock of the repository.
+const TMP: &str = "tmp";
+/// Files on their way, of a command that makes packs while others publish.
+const TMP_PACKING: &str = "packing";
+
+/// Writes a file into a folder that is no data folder: under another name until it is whole and durable.
+pub(crate) fn export(folder: &Path, name: &str, from: &mut dyn io::Read) -> Result<PathBuf> {
+    let (temp, path) = (folder.join(format!(".writing-{name}")), folder.join(name));
+    let mut write = || {
+        fs::create_dir_all(folder)?;
+        let mut file = File::create(&temp)?;
+        io::copy(from, &mut file)?;
+        file.sync_all()?;
+        fs::rename(&temp, &path)?;
+        platform::sync_dir(folder)
+    };
+    write().at(&path)?;
+    Ok(path)
+}
+
+/// Removes a file that is merely in the way.
+pub(crate) fn remove_quietly(path: &Path) {
+    let _ = fs::remove_file(path);
+}
+
 /// Where everything lies in a data folder.
 #[derive(Clone, Debug)]
 pub struct DataDir {
     root: PathBuf,
+    /// Where files on their way lie, below `state/`: every kind of command that works for itself has a folder.
+    tmp: &'static str,
     power: Power,
 }
 
@@ -61,7 +89,7 @@ impl DataDir {
     /// # Errors
     /// [`Error::RepositoryExists`], or the disk's.
     pub fn create(root: &Path) -> Result<DataDir> {
-        let dir = DataDir { root: root.to_owned(), power: Power::default() };
+        let dir = DataDir { root: root.to_owned(), tmp: TMP, power: Power::default() };
         if dir.settings_path().exists() {
             return Err(Error::RepositoryExists(root.to_owned()));
         }
@@ -77,7 +105,7 @@ impl DataDir {
     /// # Errors
     /// [`Error::RepositoryMissing`].
     pub fn open(root: &Path) -> Result<DataDir> {
-        let dir = DataDir { root: root.to_owned(), power: Power::default() };
+        let dir = DataDir { root: root.to_owned(), tmp: TMP, power: Power::default() };
         if !dir.settings_path().is_file() {
             return Err(Error::RepositoryMissing(root.to_owned()));
         }
@@ -134,7 +162,7 @@ impl DataDir {
     /// Files on their way.
     #[must_use]
     pub fn tmp(&self) -> PathBuf {
-        self.state().join("tmp")
+        self.state().join(self.tmp)
     }
     /// The file whose replacement makes a change visible.
     #[must_use]
@@ -161,7 +189,34 @@ impl DataDir {
     /// # Errors
     /// [`Error::RepositoryBusy`] when somebody else holds it.
     pub fn lock(&self) -> Result<Lock> {
+        self.lock_file("lock")
+    }
+
+    /// As [`DataDir::lock`], once whoever holds it is done.
+    ///
+    /// # Errors
+    /// The disk's.
+    pub fn lock_when_free(&self) -> Result<Lock> {
         let path = self.state().join("lock");
+        let file = OpenOptions::new().create(true).write(true).truncate(false).open(&path).at(&path)?;
+        fs4::FileExt::lock(&file).at(&path)?;
+        Ok(Lock { _file: file })
+    }
+
+    /// The same repository for a command that makes packs for hours and lets others publish meanwhile; keeps a second
+    /// one like it out.
+    ///
+    /// # Errors
+    /// [`Error::RepositoryBusy`], or the disk's.
+    pub fn for_packing(mut self) -> Result<(DataDir, Lock)> {
+        let lock = self.lock_file("packing.lock")?;
+        self.tmp = TMP_PACKING;
+        self.clean_tmp(&lock)?;
+        Ok((self, lock))
+    }
+
+    fn lock_file(&self, name: &str) -> Result<Lock> {
+        let path = self.state().join(name);
         let file = OpenOptions::new().create(true).write(true).truncate(false).open(&path).at(&path)?;
         match fs4::FileExt::try_lock(&file) {
             Ok(()) => Ok(Lock { _file: file }),
