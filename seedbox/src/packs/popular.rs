@@ -3,11 +3,12 @@
 //! A hint and no more: it decides which packs a publish makes unasked.
 
 use crate::error::Result;
-use crate::store::{DataDir, read_bounded};
+use crate::store::{DataDir, export, read_bounded};
 use manifests::release::{GameId, Version};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
+const FILE: &str = "popular.json";
 const MAX_FILE_LEN: u64 = 1024 * 1024;
 /// What a count keeps from one look to the next, in hundredths: with a look every ten minutes, half is gone after two
 /// hours. Players come and go; a release is popular while they keep coming.
@@ -25,7 +26,7 @@ impl Popular {
     /// Reads it; a file that is missing or damaged is no knowledge.
     #[must_use]
     pub fn read(dir: &DataDir) -> Popular {
-        let bytes = read_bounded(&dir.popular(), MAX_FILE_LEN).unwrap_or_default();
+        let bytes = read_bounded(&dir.state().join(FILE), MAX_FILE_LEN).unwrap_or_default();
         serde_json::from_slice(&bytes).unwrap_or_default()
     }
 
@@ -35,7 +36,8 @@ impl Popular {
     /// The disk's.
     pub fn write(&self, dir: &DataDir) -> Result<()> {
         let json = serde_json::to_vec_pretty(self).unwrap_or_default();
-        dir.write_atomic(&dir.popular(), &json)
+        // Not by way of state/tmp: that belongs to whoever holds the lock, and a hint is not worth a lock.
+        export(&dir.state(), FILE, &mut json.as_slice()).map(drop)
     }
 
     /// Lets what was seen before fade.
@@ -91,7 +93,7 @@ mod tests {
         assert_eq!(Popular::read(&dir), popular);
         (0..1000).for_each(|_| popular.fade());
         assert_eq!(popular, Popular::default());
-        std::fs::write(dir.popular(), "{").unwrap();
+        std::fs::write(dir.state().join(FILE), "{").unwrap();
         assert!(Popular::read(&dir).versions(&game).is_empty());
     }
 }

@@ -364,6 +364,25 @@ fn packs_go_live_with_their_release() {
 }
 
 #[test]
+fn releases_that_players_run_get_a_pack() {
+    let world = World::new();
+    for version in ["1.0", "1.1", "1.2"] {
+        world.file("data/new", format!("of {version}").as_bytes());
+        world.publish(version).unwrap();
+    }
+    let dir = DataDir::open(&world.at("data", "")).unwrap();
+    let mut popular = crate::packs::Popular::default();
+    let options = world.options("2");
+    for (version, peers) in [("1.0", 30), ("1.2", 50), ("0.9", 40)] {
+        popular.seen(&options.game, &Version::parse(version).unwrap(), peers);
+    }
+    popular.write(&dir).unwrap();
+    world.publish("2").unwrap();
+    assert_eq!(world.packs("2").last_chunk(), Some(&["1.0".to_owned(), "1.2".to_owned()]));
+    assert!(!world.packs("2").contains(&"1.1".to_owned()));
+}
+
+#[test]
 fn a_full_pack_that_saves_nothing_is_not_made() {
     use std::io::Read as _;
     let world = World::new();

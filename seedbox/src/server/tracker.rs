@@ -61,6 +61,13 @@ impl Swarms {
         }
     }
 
+    /// Peers that announced this torrent, whole or not.
+    pub(crate) fn peers_of(&self, torrent: &Torrent) -> u64 {
+        let timed = self.lock();
+        let entries = torrent.wire_hashes().filter_map(|hash| timed.table.scrape(hash));
+        entries.map(|entry| u64::from(entry.complete) + u64::from(entry.incomplete)).max().unwrap_or(0)
+    }
+
     /// Answers an announce; `None` for a torrent that is not ours.
     fn announce(&self, ends: Ends, request: &AnnounceRequest) -> Option<AnnounceResponse> {
         let now = Time::ZERO + self.epoch.elapsed();

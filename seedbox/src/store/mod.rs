@@ -169,11 +169,6 @@ impl DataDir {
     pub fn timestamp(&self) -> PathBuf {
         self.metadata().join("timestamp.json")
     }
-    /// Which releases players run, as far as `serve` has seen.
-    #[must_use]
-    pub fn popular(&self) -> PathBuf {
-        self.state().join("popular.json")
-    }
     /// The folder of packs, which data folders of before do not have yet.
     pub(crate) fn make_packs(&self) -> Result<PathBuf> {
         let path = self.packs();
