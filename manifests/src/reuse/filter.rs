@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 
-/// Bits for each checksum: one byte in 64 passes by chance.
-const BITS_EACH: u64 = 64;
+/// Bits for each checksum: one byte in 512 passes by chance.
+const BITS_EACH: u64 = 512;
 const MIN_BITS_LOG: u32 = 12;
 /// 8 MiB: more does not fit the caches anyway.
 const MAX_BITS_LOG: u32 = 26;
@@ -43,7 +43,7 @@ impl Filter {
         self.values.is_empty()
     }
 
-    /// Whether the checksum may be in the set: one look.
+    /// Whether the checksum may be in the set, by its upper half.
     pub(super) fn may_have(&self, sum: u64) -> bool {
         let bit = sum >> self.shift;
         self.bits.get((bit >> 6) as usize).is_some_and(|word| word & (1 << (bit & 63)) != 0)
