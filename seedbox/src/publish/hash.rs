@@ -8,6 +8,7 @@ use super::scan::{Found, Scan};
 use crate::error::{DiskContext as _, Error, Result};
 use crate::platform;
 use crate::store::{Blobs, DataDir, Temp, open_read};
+use manifests::hash;
 use manifests::release::FileIdentity;
 use protocol::merkle;
 use protocol::units::{BLOCK_LEN, Root};
@@ -15,6 +16,7 @@ use sha1::{Digest as _, Sha1};
 use std::collections::HashSet;
 use std::fs::File;
 use std::io;
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -100,6 +102,8 @@ struct Job<'a> {
 struct Progress {
     runs_left: usize,
     leaves: Vec<Root>,
+    /// Rolling checksums, by which launchers find blocks that moved.
+    sums: Vec<u64>,
     pieces_v1: Vec<[u8; 20]>,
     last_v1: [u8; 20],
     head: Vec<u8>,
@@ -110,6 +114,7 @@ struct Progress {
 /// What one run gave.
 struct RunHashes {
     leaves: Vec<Root>,
+    sums: Vec<u64>,
     pieces_v1: Vec<[u8; 20]>,
     last_v1: [u8; 20],
     head: Vec<u8>,
@@ -191,9 +196,9 @@ impl<'a> Job<'a> {
 
     /// All runs of a file are there: names it, and stores it unless the store has it.
     fn complete(&self, found: &Found, state: &Mutex<Progress>, buf: &mut [u8]) -> Result<()> {
-        let (leaves, copy, mut hashed) = {
+        let (leaves, sums, copy, mut hashed) = {
             let mut state = lock(state);
-            let leaves = std::mem::take(&mut state.leaves);
+            let (leaves, sums) = (std::mem::take(&mut state.leaves), std::mem::take(&mut state.sums));
             let hashed = Hashed {
                 id: FileIdentity { len: found.len, root: merkle::file_root(&leaves).unwrap_or(Root::ZERO).0 },
                 layer: Vec::new(),
@@ -201,12 +206,15 @@ impl<'a> Job<'a> {
                 last_v1: state.last_v1,
                 head: std::mem::take(&mut state.head),
             };
-            (leaves, state.copy.take(), hashed)
+            (leaves, sums, state.copy.take(), hashed)
         };
         let id = hashed.id;
         if found.len > u64::from(self.piece_len) {
             hashed.layer = merkle::piece_layer(&leaves, self.piece_len);
-            self.store_leaves(&id, &leaves)?;
+            let leaf_bytes = || leaves.iter().flat_map(|leaf| leaf.0).collect();
+            self.store_beside(self.blobs.holds_leaves(&id), &self.blobs.leaves_path(&id), leaf_bytes)?;
+            let sum_bytes = || hash::sums_to_bytes(&sums);
+            self.store_beside(self.blobs.holds_sums(&id), &self.blobs.sums_path(&id), sum_bytes)?;
         }
         if !self.blobs.holds(&id) {
             let temp = match copy.map(std::sync::Arc::try_unwrap) {
@@ -220,16 +228,15 @@ impl<'a> Job<'a> {
         Ok(())
     }
 
-    /// Leaves come before the blob: a blob that is there has its leaves.
-    fn store_leaves(&self, id: &FileIdentity, leaves: &[Root]) -> Result<()> {
-        if self.blobs.holds_leaves(id) {
+    /// Leaves and checksums come before the blob: a blob that is there has them.
+    fn store_beside(&self, is_there: bool, to: &Path, bytes: impl FnOnce() -> Vec<u8>) -> Result<()> {
+        if is_there {
             return Ok(());
         }
         let mut temp = self.dir.temp()?;
         let path = temp.path().to_owned();
-        let bytes: Vec<u8> = leaves.iter().flat_map(|leaf| leaf.0).collect();
-        io::Write::write_all(temp.file()?, &bytes).at(&path)?;
-        temp.place(&self.blobs.leaves_path(id))
+        io::Write::write_all(temp.file()?, &bytes()).at(&path)?;
+        temp.place(to)
     }
 
     /// Copies a file that was only hashed so far, and makes sure that the same bytes came a second time.
@@ -268,6 +275,7 @@ impl Progress {
         let leaf_at = (run.start / u64::from(BLOCK_LEN)) as usize;
         let piece_at = (run.start / u64::from(piece_len)) as usize;
         place_at(&mut self.leaves, leaf_at, &hashes.leaves, Root::ZERO);
+        place_at(&mut self.sums, leaf_at, &hashes.sums, 0);
         place_at(&mut self.pieces_v1, piece_at, &hashes.pieces_v1, [0; 20]);
         if run.start == 0 {
             self.head = hashes.head;
@@ -317,8 +325,8 @@ fn read_run(
     let unreadable = |source| Error::BuildUnreadable { path: found.path.to_native(), source };
     let file = open_read(&found.source).map_err(unreadable)?;
     unchanged(found, &file)?;
-    let mut hashes =
-        RunHashes { leaves: Vec::new(), pieces_v1: Vec::new(), last_v1: [0; 20], head: Vec::new() };
+    let (leaves, sums) = (Vec::new(), Vec::new());
+    let mut hashes = RunHashes { leaves, sums, pieces_v1: Vec::new(), last_v1: [0; 20], head: Vec::new() };
     let mut piece = Sha1::new();
     let mut at = run.start;
     while at < run.end {
@@ -336,6 +344,9 @@ fn read_run(
             platform::write_all_at(target, chunk, at).at(temp.path())?;
         }
         hashes.leaves.extend(chunk.chunks(BLOCK_LEN as usize).map(merkle::leaf));
+        if found.len > u64::from(piece_len) {
+            hashes.sums.extend(chunk.chunks(BLOCK_LEN as usize).map(hash::rolling));
+        }
         piece.update(&*chunk);
         at += step;
         if at.is_multiple_of(u64::from(piece_len)) || at == found.len {

@@ -84,6 +84,10 @@ impl World {
                 if id.len > u64::from(manifest.piece_len) {
                     let leaves: Vec<u8> = hashes.leaves.iter().flat_map(|leaf| leaf.0).collect();
                     assert!(fs::read(blobs.leaves_path(&id)).unwrap() == leaves, "{}", file.path);
+                    let sums = fs::read(blobs.sums_path(&id)).unwrap();
+                    let blob = fs::read(blobs.path(&id)).unwrap();
+                    let right: Vec<u64> = blob.chunks(16 << 10).map(manifests::hash::rolling).collect();
+                    assert_eq!(manifests::hash::sums_from_bytes(&sums), Some(right), "{}", file.path);
                 }
             }
         }

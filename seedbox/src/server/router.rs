@@ -112,18 +112,20 @@ fn content_type(path: &str) -> &'static str {
     }
 }
 
-/// Web seed by content: `/blobs/<root>-<len>`, and the leaf hashes beside it.
+/// Web seed by content: `/blobs/<root>-<len>`, and leaf hashes and rolling checksums beside it.
 async fn blobs(State(app): State<Arc<App>>, request: Parts) -> Response {
     let Some(path) = decoded(&request) else { return missing() };
     let name = path.strip_prefix("blobs/").unwrap_or_default();
-    let (id, is_leaves) = match name.strip_suffix(".leaves") {
-        Some(id) => (id, true),
-        None => (name, false),
+    let (id, what) = match name.rsplit_once('.') {
+        Some((id, "leaves")) => (id, Some(Beside::Leaves)),
+        Some((id, "sums")) => (id, Some(Beside::Sums)),
+        Some(_) => return missing(),
+        None => (name, None),
     };
-    match id.parse::<FileIdentity>() {
-        Ok(id) if is_leaves => beside(&app, Route::Blobs, &request, id, Beside::Leaves).await,
-        Ok(id) => blob(&app, Route::Blobs, &request, id).await,
-        Err(_) => missing(),
+    match (id.parse::<FileIdentity>(), what) {
+        (Ok(id), Some(what)) => beside(&app, Route::Blobs, &request, id, what).await,
+        (Ok(id), None) => blob(&app, Route::Blobs, &request, id).await,
+        (Err(_), _) => missing(),
     }
 }
 
@@ -145,6 +147,8 @@ async fn packs(State(app): State<Arc<App>>, request: Parts) -> Response {
 enum Beside {
     /// Hashes of its blocks: 2 MB for each GB of it.
     Leaves,
+    /// Rolling checksums of its blocks: a quarter of that.
+    Sums,
     /// A pack's index.
     Index,
 }
@@ -153,11 +157,13 @@ async fn beside(app: &Arc<App>, route: Route, request: &Parts, id: FileIdentity,
     let shelf = app.shelf_of(route);
     let opened = tokio::task::spawn_blocking(move || match what {
         Beside::Leaves => shelf.blobs().open_leaves(&id),
+        Beside::Sums => shelf.blobs().open_sums(&id),
         Beside::Index => shelf.blobs().open_index(&id),
     });
     let Ok(Ok((file, len))) = opened.await else { return missing() };
     let ending = match what {
         Beside::Leaves => "leaves",
+        Beside::Sums => "sums",
         Beside::Index => "index",
     };
     let etag = format!("\"{id}.{ending}\"");

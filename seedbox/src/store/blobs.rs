@@ -54,6 +54,27 @@ impl Blobs {
         self.dir.join(format!("{id}.leaves"))
     }
 
+    /// Where its rolling checksums lie, if it has some.
+    #[must_use]
+    pub fn sums_path(&self, id: &FileIdentity) -> PathBuf {
+        self.dir.join(format!("{id}.sums"))
+    }
+
+    /// Whether its rolling checksums are there.
+    #[must_use]
+    pub fn holds_sums(&self, id: &FileIdentity) -> bool {
+        has_len(&self.sums_path(id), sums_len(id))
+    }
+
+    /// Its rolling checksums, and how many bytes they are.
+    pub(crate) fn open_sums(&self, id: &FileIdentity) -> io::Result<(File, u64)> {
+        let file = open_read(&self.sums_path(id))?;
+        if file.metadata()?.len() != sums_len(id) {
+            return Err(io::ErrorKind::InvalidData.into());
+        }
+        Ok((file, sums_len(id)))
+    }
+
     /// Whether the blob is there, whole. The empty file needs none.
     #[must_use]
     pub fn holds(&self, id: &FileIdentity) -> bool {
@@ -103,6 +124,7 @@ impl Blobs {
     pub(crate) fn remove(&self, id: &FileIdentity) {
         let _ = std::fs::remove_file(self.path(id));
         let _ = std::fs::remove_file(self.leaves_path(id));
+        let _ = std::fs::remove_file(self.sums_path(id));
     }
 
     /// Makes all names given so far durable.
@@ -114,6 +136,11 @@ impl Blobs {
 /// 32 bytes for each 16 KiB.
 fn leaves_len(id: &FileIdentity) -> u64 {
     id.len.div_ceil(u64::from(BLOCK_LEN)) * 32
+}
+
+/// 8 bytes for each 16 KiB.
+fn sums_len(id: &FileIdentity) -> u64 {
+    id.len.div_ceil(u64::from(BLOCK_LEN)) * 8
 }
 
 fn has_len(path: &Path, len: u64) -> bool {

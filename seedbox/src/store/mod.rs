@@ -5,7 +5,7 @@
 //! public/targets/games/<id>/…      manifests and channel documents
 //! public/torrents/<info-hash>.torrent
 //! public/blobs/<root>-<len>        every file of every release, once
-//! public/blobs/<root>-<len>.leaves the hashes of its 16 KiB blocks
+//! public/blobs/<root>-<len>.leaves the hashes of its 16 KiB blocks, and .sums, their rolling checksums
 //! public/packs/<root>-<len>.pack   what turns one release into another, with .index and .leaves beside it
 //! state/seedbox.json               settings chosen at init
 //! state/trust/                     the online roles' keys
