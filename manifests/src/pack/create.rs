@@ -162,7 +162,7 @@ fn encode(
     }
     let start = thread_cpu_s();
     let frame = frame_of(segment, &encoded, 0);
-    let prefix = if frame.prefix.is_empty() { &[] } else { prefix.as_slice() };
+    let prefix = if frame.prefix.is_empty() { Vec::new() } else { prefix };
     let again = decode(&frame, prefix, &encoded.bytes)
         .map_err(|reason| PackError::Encode { segment: number, reason })?;
     if again != output {

@@ -45,15 +45,15 @@ pub enum Method {
     Stored = 0,
     /// zstd, the base ranges as reference prefix.
     Zstd = 1,
-    /// Raw LZMA2 (xz's coder), the base ranges as preset dictionary.
+    /// Raw LZMA (xz's coder), the base ranges as preset dictionary; programs are filtered before it.
     Xz = 2,
     /// Suffix-array delta against the base ranges, then zstd.
     Delta = 3,
     /// zstd of opened deflate streams, closed again afterwards.
     OpenedZstd = 4,
-    /// LZMA2 of opened deflate streams, closed again afterwards.
+    /// LZMA of opened deflate streams, closed again afterwards.
     OpenedXz = 5,
-    /// Suffix-array delta against the base ranges, then LZMA2.
+    /// Suffix-array delta against the base ranges, then LZMA.
     DeltaXz = 6,
 }
 

@@ -30,11 +30,11 @@ pub fn rebuild_frame(
         return Err(damaged("it has another length".to_owned()));
     }
     let prefix = read_prefix(&entry.prefix, base)?;
-    decode(entry, &prefix, bytes).map_err(damaged)
+    decode(entry, prefix, bytes).map_err(damaged)
 }
 
 /// Decodes with the prefix at hand.
-pub(super) fn decode(frame: &Frame, prefix: &[u8], bytes: &[u8]) -> Result<Vec<u8>, String> {
+pub(super) fn decode(frame: &Frame, prefix: Vec<u8>, bytes: &[u8]) -> Result<Vec<u8>, String> {
     let (plain_len, output_len) = (frame.plain_len as usize, frame.output_len as usize);
     let work = || codec::decode(frame.method, prefix, bytes, plain_len, output_len);
     match catch_unwind(AssertUnwindSafe(work)) {
