@@ -3,6 +3,7 @@
 //! Encoders are functions of their arguments alone; decoders yield exactly the stated length or an error, and never
 //! take more memory than [`memory`] says for honest input.
 
+pub mod delta;
 pub mod directory;
 pub mod lzma;
 pub mod x86;
@@ -54,18 +55,43 @@ pub fn stored(segment: &[u8]) -> Encoded {
 /// # Errors
 /// [`CodecError`] when nothing encodes it.
 pub fn choose(level: Level, prefix: &[u8], segment: &[u8]) -> Result<Encoded, CodecError> {
+    /// Of other data than programs, suffixes are sorted and compared for so many bytes only.
+    const MAX_SORTED: usize = 2 << 20;
+    let coded = coded(level, prefix, segment)?;
+    let small = segment.len() <= MAX_SORTED && prefix.len() <= MAX_SORTED;
+    if level == Level::Best
+        && !prefix.is_empty()
+        && (small || x86::looks_like_code(segment))
+        && let Some((method, bytes, memory)) = delta::encode(level, prefix, segment)?
+        && wins(bytes.len(), coded.bytes.len())
+    {
+        return Ok(Encoded { method, bytes, plain_len: coded.plain_len, memory });
+    }
+    Ok(coded)
+}
+
+/// The smaller of both coders at `level`, or the segment as it is.
+///
+/// # Errors
+/// [`CodecError`] when nothing encodes it.
+pub fn coded(level: Level, prefix: &[u8], segment: &[u8]) -> Result<Encoded, CodecError> {
     let bytes = zstd::encode(prefix, segment, zstd::Params::of(level))?;
     if bytes.len() >= segment.len() {
         return Ok(stored(segment));
     }
-    let len = segment.len() as u64;
     if level == Level::Best
         && let Some(better) = lzma_if_better(prefix, segment, bytes.len())?
     {
         return Ok(better);
     }
+    let len = segment.len() as u64;
     let memory = memory(Method::Zstd, bytes.len() as u64, prefix.len() as u64, len, len);
     Ok(Encoded { method: Method::Zstd, bytes, plain_len: u32::try_from(len).unwrap_or(u32::MAX), memory })
+}
+
+/// Whether a dearer way is enough smaller.
+fn wins(len: usize, over: usize) -> bool {
+    len as u64 * 100 <= over as u64 * 97
 }
 
 /// LZMA where it is at least 3 % smaller than what zstd came to, for it costs the player twenty times the CPU, and fits
@@ -76,7 +102,7 @@ fn lzma_if_better(prefix: &[u8], segment: &[u8], zstd_len: usize) -> Result<Opti
         return Ok(None);
     }
     let bytes = lzma::encode(prefix, segment, lzma::Params::of(segment))?;
-    if bytes.len() as u64 * 100 > zstd_len as u64 * 97 {
+    if !wins(bytes.len(), zstd_len) {
         return Ok(None);
     }
     let plain_len = u32::try_from(segment.len()).unwrap_or(u32::MAX);
@@ -98,6 +124,7 @@ pub fn decode(
         Method::Stored => bytes.to_vec(),
         Method::Zstd => zstd::decode(&prefix, bytes, plain_len)?,
         Method::Xz => lzma::decode(prefix, bytes, plain_len)?,
+        Method::Delta | Method::DeltaXz => delta::decode(method, &prefix, bytes, plain_len)?,
         _ => return Err(CodecError(format!("method {} is not known here", method.name()))),
     };
     if output.len() == output_len {
