@@ -129,6 +129,9 @@ pub enum Error {
     /// The signed metadata: keys, releases that exist already, damage.
     #[error("{0}")]
     Trust(PublishError),
+    /// A preview that costs players more than was allowed.
+    #[error("{0}")]
+    OverLimit(String),
     /// Ctrl-C.
     #[error("stopped")]
     Interrupted,
@@ -165,6 +168,7 @@ impl Error {
             Error::BlobDamaged(_) => "E-BLOB-DAMAGED",
             Error::Pack(error) => error.code(),
             Error::Trust(error) => error.code(),
+            Error::OverLimit(_) => "E-LIMIT",
             Error::Interrupted => "E-INTERRUPTED",
         }
     }
@@ -208,8 +212,15 @@ impl Error {
             }
             Error::Trust(error) => error.advice(),
             Error::Seeding(_) | Error::Torrent(_) => "Please report this, with the command's output.",
+            Error::OverLimit(_) => "See which files cost most and why, or raise the limit for this release.",
             Error::Interrupted => "Run the same command again to finish.",
         }
+    }
+
+    /// The program's exit status: 3 tells a gate that everything worked and the answer is no.
+    #[must_use]
+    pub fn exit_status(&self) -> u8 {
+        if matches!(self, Error::OverLimit(_)) { 3 } else { 1 }
     }
 
     /// An error of the data folder, by what the system said.

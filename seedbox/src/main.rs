@@ -9,5 +9,5 @@ fn main() -> ExitCode {
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn,seedbox=info"));
     let colours = std::io::stderr().is_terminal();
     tracing_subscriber::fmt().with_env_filter(filter).with_ansi(colours).with_writer(std::io::stderr).init();
-    if seedbox::cli::run(&seedbox::cli::Cli::parse()) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    ExitCode::from(seedbox::cli::run(&seedbox::cli::Cli::parse()))
 }

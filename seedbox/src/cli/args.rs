@@ -24,6 +24,8 @@ pub enum Command {
     Init(InitArgs),
     /// Publish a build folder as a release.
     Publish(Box<PublishArgs>),
+    /// Show what a build would cost players, and why. Publishes nothing and needs no keys.
+    Preview(Box<PreviewArgs>),
     /// Make further or smaller packs for a release that is out, and list them.
     Optimize(OptimizeArgs),
     /// Sign again what expires soon. `serve` does this by itself every day.
@@ -85,6 +87,55 @@ pub struct PublishArgs {
     /// Whether to make a pack that starts from nothing: auto makes one that saves 5 % or more.
     #[arg(long, value_name = "WHEN", default_value = "auto", value_parser = ["auto", "always", "never"])]
     pub full: String,
+}
+
+/// `seedbox preview`.
+#[derive(Debug, Args)]
+pub struct PreviewArgs {
+    /// The build folder.
+    pub build: PathBuf,
+    /// The data folder of the repository it would be published to; nothing in it changes.
+    #[arg(long, value_name = "DIR")]
+    pub data: PathBuf,
+    /// Not needed: taken so that the options of `publish` can stay as they are.
+    #[arg(long, value_name = "DIR", hide = true)]
+    pub keys: Option<PathBuf>,
+    /// Which game.
+    #[arg(long, value_name = "ID")]
+    pub game: String,
+    /// The version it would be published under.
+    #[arg(long, value_name = "VERSION", default_value = "unreleased")]
+    pub release: String,
+    /// The channel that would point at it: its players are the ones who update.
+    #[arg(long, value_name = "NAME", default_value = "stable")]
+    pub channel: String,
+    /// A file with patch notes.
+    #[arg(long, value_name = "FILE", hide_short_help = true)]
+    pub notes: Option<PathBuf>,
+    /// How to start the game, as for `publish`.
+    #[arg(long, value_name = "[PLATFORM=]CMD", hide_short_help = true)]
+    pub launch: Vec<String>,
+    /// Files that are programs, as for `publish`.
+    #[arg(long, value_name = "GLOB", hide_short_help = true)]
+    pub exec: Vec<String>,
+    /// Bytes of a piece, instead of the length that fits the build.
+    #[arg(long, value_name = "BYTES", hide_short_help = true)]
+    pub piece_len: Option<u32>,
+    /// Which packs would be made.
+    #[command(flatten)]
+    pub packs: PackArgs,
+    /// Whether a pack would be made that starts from nothing: auto makes one that saves 5 % or more.
+    #[arg(long, value_name = "WHEN", default_value = "auto", value_parser = ["auto", "always", "never"])]
+    pub full: String,
+    /// Most bytes an update from the previous release may fetch; beyond, the exit status is 3.
+    #[arg(long, value_name = "BYTES")]
+    pub max_patch_bytes: Option<u64>,
+    /// Most bytes of temporary space an update from the previous release may take; beyond, the exit status is 3.
+    #[arg(long, value_name = "BYTES")]
+    pub max_temp_bytes: Option<u64>,
+    /// Write the same as a page with pictures.
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
 }
 
 /// How packs are made.

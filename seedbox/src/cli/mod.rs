@@ -3,11 +3,14 @@
 mod args;
 mod output;
 
-pub use args::{Cli, Command, InitArgs, OptimizeArgs, PackArgs, PublishArgs, RefreshArgs, ServeArgs};
+pub use args::{
+    Cli, Command, InitArgs, OptimizeArgs, PackArgs, PreviewArgs, PublishArgs, RefreshArgs, ServeArgs,
+};
 
 use crate::error::{Error, Result};
 use crate::optimize::{OptimizeOptions, Work, optimize};
 use crate::packs::{Bases, Full, Level, PackOptions, parse_level};
+use crate::preview::{Limits, PreviewOptions, preview, write_page};
 use crate::publish::{Patterns, PublishOptions, publish, read_notes};
 use crate::server::{ServeConfig, serve};
 use crate::setup::{InitConfig, init, refresh};
@@ -19,22 +22,23 @@ use std::collections::BTreeMap;
 /// Platforms that may have a launch command of their own.
 const PLATFORMS: [&str; 4] = ["linux", "windows", "macos", "any"];
 
-/// Runs a command; prints what it did, or why it could not. True if it could.
+/// Runs a command; prints what it did, or why it could not. Returns the exit status: 0 if it could.
 #[must_use]
-pub fn run(cli: &Cli) -> bool {
+pub fn run(cli: &Cli) -> u8 {
     let output = Output { json: cli.json };
     let done = match &cli.command {
         Command::Init(args) => run_init(args, output),
         Command::Publish(args) => run_publish(args, output),
+        Command::Preview(args) => run_preview(args, output),
         Command::Optimize(args) => run_optimize(args, output),
         Command::Refresh(args) => run_refresh(args, output),
         Command::Serve(args) => run_serve(args, output),
     };
     match done {
-        Ok(()) => true,
+        Ok(()) => 0,
         Err(error) => {
             output.error(&error);
-            false
+            error.exit_status()
         }
     }
 }
@@ -73,6 +77,34 @@ fn run_publish(args: &PublishArgs, output: Output) -> Result<()> {
     let done = publish(&options, &Bar::new())?;
     output.say("published", &done, &output::published(&done));
     Ok(())
+}
+
+fn run_preview(args: &PreviewArgs, output: Output) -> Result<()> {
+    let options = PreviewOptions {
+        publish: PublishOptions {
+            build: args.build.clone(),
+            data: args.data.clone(),
+            keys: std::path::PathBuf::new(),
+            game: GameId::parse(&args.game)?,
+            version: Version::parse(&args.release)?,
+            channel: ChannelName::parse(&args.channel)?,
+            notes: args.notes.as_deref().map(read_notes).transpose()?.unwrap_or_default(),
+            launch: launch_commands(&args.launch)?,
+            exec: Patterns::new(&args.exec)?,
+            piece_len: args.piece_len,
+            packs: PackOptions {
+                full: parse_full(&args.full)?,
+                ..pack_options(&args.packs, PackOptions::default().level)?
+            },
+        },
+        limits: Limits { max_patch_bytes: args.max_patch_bytes, max_temp_bytes: args.max_temp_bytes },
+    };
+    let done = preview(&options, &Bar::new())?;
+    if let Some(file) = &args.html {
+        write_page(&done, file)?;
+    }
+    output.say("preview", &done, &done.to_text());
+    done.check()
 }
 
 fn run_optimize(args: &OptimizeArgs, output: Output) -> Result<()> {

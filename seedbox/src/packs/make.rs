@@ -7,7 +7,7 @@ use crate::error::{DiskContext as _, Error, Result};
 use crate::platform;
 use crate::progress::Progress;
 use crate::store::{BlobContent, Blobs, DataDir, Settings, Temp, export, open_read};
-use manifests::pack::{CreateOptions, Created, Index, Level, TreeRef, create};
+use manifests::pack::{CreateOptions, Created, Index, Level, PackError, TreeRef, create};
 use manifests::release::{FileIdentity, GameId, PackEntry, Version, pack_torrent_name};
 use protocol::merkle::{FileHasher, FileHashes};
 use protocol::metainfo::{Built, Mode, NewFile, TorrentBuilder, choose_piece_len};
@@ -129,40 +129,49 @@ pub(crate) fn threads(options: &PackOptions) -> usize {
     options.threads.unwrap_or_else(all).max(1)
 }
 
+/// Whether the pack that starts from nothing is to be made, and the most bytes with which it is worth it.
+pub(crate) fn full_worth(wanted: Full, level: Level, target: TreeRef<'_>) -> Result<Option<Option<u64>>> {
+    let plain = plain_len(None, target.files);
+    Ok(match wanted {
+        Full::Never => None,
+        Full::Always => Some(None),
+        Full::Auto if level == Level::Fast && looks_incompressible(target)? => None,
+        Full::Auto => Some(Some(plain - plain / WORTH_ONE_IN)),
+    })
+}
+
+/// Whether samples of the release hardly get smaller: then a whole look at it is too much for the fast level.
+fn looks_incompressible(target: TreeRef<'_>) -> Result<bool> {
+    let files = target.files.iter().enumerate().filter(|(_, file)| !file.identity.is_empty());
+    let total: u64 = files.clone().map(|(_, file)| file.identity.len).sum();
+    let every = (total / SAMPLES).max(1);
+    let (mut plain, mut packed, mut until_next, mut sample) = (0, 0, 0, Vec::new());
+    for (at, file) in files {
+        let len = file.identity.len;
+        let mut offset = until_next;
+        while offset < len {
+            sample.resize((len - offset).min(SAMPLE_LEN) as usize, 0);
+            let file = u32::try_from(at).unwrap_or(u32::MAX);
+            let unread = |source| Error::Pack(PackError::Read { tree: "release", file, source });
+            target.content.read_at(file, offset, &mut sample).map_err(unread)?;
+            packed += zstd::bulk::compress(&sample, 1).map_or(sample.len(), |packed| packed.len());
+            plain += sample.len();
+            offset += every.max(SAMPLE_LEN);
+        }
+        until_next = offset - len;
+    }
+    Ok(packed as u64 > plain as u64 - plain as u64 / WORTH_ONE_IN)
+}
+
 impl Maker<'_> {
     /// Makes the pack that starts from nothing, if it is wanted and worth it.
     pub(crate) fn make_full(&self, wanted: Full) -> Result<Option<Packed>> {
-        let plain = plain_len(None, &self.target.files);
-        match wanted {
-            Full::Never => Ok(None),
-            Full::Always => self.make(None, None),
-            Full::Auto if self.level == Level::Fast && self.looks_incompressible()? => Ok(None),
-            Full::Auto => self.make(None, Some(plain - plain / WORTH_ONE_IN)),
-        }
-    }
-
-    /// Whether samples of the release hardly get smaller: then a whole look at it is too much for the fast level.
-    fn looks_incompressible(&self) -> Result<bool> {
         let content = BlobContent::new(&Blobs::new(self.dir), &self.target.files);
-        let files = self.target.files.iter().enumerate().filter(|(_, file)| !file.identity.is_empty());
-        let total: u64 = files.clone().map(|(_, file)| file.identity.len).sum();
-        let every = (total / SAMPLES).max(1);
-        let (mut plain, mut packed, mut until_next, mut sample) = (0, 0, 0, Vec::new());
-        for (at, file) in files {
-            let len = file.identity.len;
-            let mut offset = until_next;
-            while offset < len {
-                sample.resize((len - offset).min(SAMPLE_LEN) as usize, 0);
-                let file = u32::try_from(at).unwrap_or(u32::MAX);
-                manifests::pack::Content::read_at(&content, file, offset, &mut sample)
-                    .at(&self.dir.blobs())?;
-                packed += zstd::bulk::compress(&sample, 1).map_or(sample.len(), |packed| packed.len());
-                plain += sample.len();
-                offset += every.max(SAMPLE_LEN);
-            }
-            until_next = offset - len;
+        let target = TreeRef { files: &self.target.files, content: &content };
+        match full_worth(wanted, self.level, target)? {
+            Some(at_most) => self.make(None, at_most),
+            None => Ok(None),
         }
-        Ok(packed as u64 > plain as u64 - plain as u64 / WORTH_ONE_IN)
     }
 
     /// Makes the pack from `base` (nothing, for the full pack), unless it would be longer than `at_most` bytes: then
@@ -178,7 +187,7 @@ impl Maker<'_> {
         let level = level_name(self.level);
         let mut packed = self.prove(temp.shared().at(temp.path())?, created.len, base, level)?;
         if packed.index != created.index_bytes {
-            return Err(Error::Pack(manifests::pack::PackError::Index("it is not the one that was written")));
+            return Err(Error::Pack(PackError::Index("it is not the one that was written")));
         }
         packed.report.create_s = create_s;
         packed.report.match_cpu_s = created.report.match_cpu_s;
@@ -231,7 +240,7 @@ impl Maker<'_> {
         self.progress.step("matching");
         let mut out = BufWriter::with_capacity(BUF_LEN, temp.file()?);
         let created = create(base, target, &options, &mut out, &told).map_err(|error| match error {
-            manifests::pack::PackError::Write(source) => Error::disk(&path, source),
+            PackError::Write(source) => Error::disk(&path, source),
             other => Error::Pack(other),
         })?;
         out.flush().at(&path)?;

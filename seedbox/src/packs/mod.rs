@@ -10,9 +10,10 @@ mod popular;
 
 pub use bases::{Bases, Full};
 pub(crate) use bases::{Release, choose, empty_list};
-pub(crate) use make::{Made, Maker, Packed, threads, torrent_path};
+pub(crate) use make::{Made, Maker, Packed, full_worth, threads, torrent_path};
 pub use make::{PackMade, Segments};
 pub use popular::Popular;
+pub(crate) use proof::Told;
 
 #[cfg(test)]
 pub(crate) use proof::proven;

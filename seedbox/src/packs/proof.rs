@@ -19,9 +19,9 @@ use std::sync::{Mutex, PoisonError};
 const READ_LEN: usize = 1024 * 1024;
 
 /// Tells a [`Progress`] about one piece of work on packs.
-pub(super) struct Told<'a> {
-    pub(super) progress: &'a dyn Progress,
-    pub(super) what: &'static str,
+pub(crate) struct Told<'a> {
+    pub(crate) progress: &'a dyn Progress,
+    pub(crate) what: &'static str,
 }
 
 impl PackProgress for Told<'_> {

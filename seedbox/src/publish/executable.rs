@@ -84,6 +84,7 @@ mod tests {
             pieces_v1: Vec::new(),
             last_v1: [0; 20],
             head: head.into(),
+            leaves: Vec::new(),
         }
     }
 

@@ -40,6 +40,8 @@ pub struct Hashed {
     pub last_v1: [u8; 20],
     /// Its first bytes.
     pub head: Vec<u8>,
+    /// The hashes of its blocks, where nothing was stored that holds them.
+    pub leaves: Vec<Root>,
 }
 
 /// What it cost.
@@ -63,7 +65,23 @@ pub fn ingest(
     dir: &DataDir,
     progress: &(dyn Fn(u64) + Sync),
 ) -> Result<(Vec<Hashed>, Cost)> {
-    let job = Job::new(scan, piece_len, dir, progress)?;
+    run(Job::new(scan, piece_len, Some(dir), progress)?, threads)
+}
+
+/// The same without a store: hashes, and writes nothing.
+///
+/// # Errors
+/// As [`ingest`].
+pub(crate) fn look(
+    scan: &Scan,
+    piece_len: u32,
+    threads: usize,
+    progress: &(dyn Fn(u64) + Sync),
+) -> Result<Vec<Hashed>> {
+    Ok(run(Job::new(scan, piece_len, None, progress)?, threads)?.0)
+}
+
+fn run(job: Job<'_>, threads: usize) -> Result<(Vec<Hashed>, Cost)> {
     // Twice as many as cores: half of them wait for the disk. One is one.
     let threads = threads.clamp(1, job.runs.len().max(1));
     std::thread::scope(|scope| {
@@ -85,8 +103,8 @@ struct Run {
 struct Job<'a> {
     scan: &'a Scan,
     piece_len: u32,
-    dir: &'a DataDir,
-    blobs: Blobs,
+    /// Where content goes that is not there yet, if it is to go anywhere.
+    store: Option<(&'a DataDir, Blobs)>,
     progress: &'a (dyn Fn(u64) + Sync),
     known_lens: HashSet<u64>,
     runs: Vec<Run>,
@@ -124,12 +142,15 @@ impl<'a> Job<'a> {
     fn new(
         scan: &'a Scan,
         piece_len: u32,
-        dir: &'a DataDir,
+        dir: Option<&'a DataDir>,
         progress: &'a (dyn Fn(u64) + Sync),
     ) -> Result<Job<'a>> {
-        let blobs = Blobs::new(dir);
-        let known_lens = blobs.lens()?;
-        check_space(scan, &known_lens, dir)?;
+        let store = dir.map(|dir| (dir, Blobs::new(dir)));
+        let mut known_lens = HashSet::new();
+        if let Some((dir, blobs)) = &store {
+            known_lens = blobs.lens()?;
+            check_space(scan, &known_lens, dir)?;
+        }
         let mut runs = Vec::new();
         let mut files = Vec::with_capacity(scan.files.len());
         for (file, found) in scan.files.iter().enumerate() {
@@ -143,14 +164,14 @@ impl<'a> Job<'a> {
                 pieces_v1: Vec::new(),
                 last_v1: [0; 20],
                 head: Vec::new(),
+                leaves: Vec::new(),
             });
             files.push(Mutex::new(Progress { runs_left: count as usize, done, ..Progress::default() }));
         }
         Ok(Job {
             scan,
             piece_len,
-            dir,
-            blobs,
+            store,
             progress,
             known_lens,
             runs,
@@ -179,8 +200,11 @@ impl<'a> Job<'a> {
         };
         let copy = {
             let mut state = lock(state);
-            if state.copy.is_none() && !self.known_lens.contains(&found.len) {
-                state.copy = Some(std::sync::Arc::new(self.dir.temp()?));
+            if let Some((dir, _)) = &self.store
+                && state.copy.is_none()
+                && !self.known_lens.contains(&found.len)
+            {
+                state.copy = Some(std::sync::Arc::new(dir.temp()?));
             }
             state.copy.clone()
         };
@@ -205,43 +229,40 @@ impl<'a> Job<'a> {
                 pieces_v1: std::mem::take(&mut state.pieces_v1),
                 last_v1: state.last_v1,
                 head: std::mem::take(&mut state.head),
+                leaves: Vec::new(),
             };
             (leaves, sums, state.copy.take(), hashed)
         };
         let id = hashed.id;
         if found.len > u64::from(self.piece_len) {
             hashed.layer = merkle::piece_layer(&leaves, self.piece_len);
-            let leaf_bytes = || leaves.iter().flat_map(|leaf| leaf.0).collect();
-            self.store_beside(self.blobs.holds_leaves(&id), &self.blobs.leaves_path(&id), leaf_bytes)?;
-            let sum_bytes = || hash::sums_to_bytes(&sums);
-            self.store_beside(self.blobs.holds_sums(&id), &self.blobs.sums_path(&id), sum_bytes)?;
         }
-        if !self.blobs.holds(&id) {
-            let temp = match copy.map(std::sync::Arc::try_unwrap) {
-                Some(Ok(temp)) => temp,
-                _ => self.copy_again(found, &leaves, buf)?,
-            };
-            self.blobs.place(&id, temp)?;
-            lock(&self.placed).insert(id);
+        match &self.store {
+            Some((dir, blobs)) => {
+                if found.len > u64::from(self.piece_len) {
+                    let leaf_bytes = || leaves.iter().flat_map(|leaf| leaf.0).collect();
+                    store_beside(dir, blobs.holds_leaves(&id), &blobs.leaves_path(&id), leaf_bytes)?;
+                    let sum_bytes = || hash::sums_to_bytes(&sums);
+                    store_beside(dir, blobs.holds_sums(&id), &blobs.sums_path(&id), sum_bytes)?;
+                }
+                if !blobs.holds(&id) {
+                    let temp = match copy.map(std::sync::Arc::try_unwrap) {
+                        Some(Ok(temp)) => temp,
+                        _ => self.copy_again(dir, found, &leaves, buf)?,
+                    };
+                    blobs.place(&id, temp)?;
+                    lock(&self.placed).insert(id);
+                }
+            }
+            None => hashed.leaves = leaves,
         }
         lock(state).done = Some(hashed);
         Ok(())
     }
 
-    /// Leaves and checksums come before the blob: a blob that is there has them.
-    fn store_beside(&self, is_there: bool, to: &Path, bytes: impl FnOnce() -> Vec<u8>) -> Result<()> {
-        if is_there {
-            return Ok(());
-        }
-        let mut temp = self.dir.temp()?;
-        let path = temp.path().to_owned();
-        io::Write::write_all(temp.file()?, &bytes()).at(&path)?;
-        temp.place(to)
-    }
-
     /// Copies a file that was only hashed so far, and makes sure that the same bytes came a second time.
-    fn copy_again(&self, found: &Found, leaves: &[Root], buf: &mut [u8]) -> Result<Temp> {
-        let temp = self.dir.temp()?;
+    fn copy_again(&self, dir: &DataDir, found: &Found, leaves: &[Root], buf: &mut [u8]) -> Result<Temp> {
+        let temp = dir.temp()?;
         let run = Run { file: 0, start: 0, end: found.len };
         let again = read_run(found, run, self.piece_len, Some(&temp), buf, &|_| {})?;
         if again.leaves != leaves {
@@ -255,7 +276,8 @@ impl<'a> Job<'a> {
         if let Some(error) = self.failed.into_inner().unwrap_or_else(PoisonError::into_inner) {
             if matches!(error, Error::DiskFull(_)) {
                 // Nothing refers to these yet, and a full disk would keep `serve` from signing its timestamp.
-                placed.iter().for_each(|id| self.blobs.remove(id));
+                let blobs = self.store.iter().map(|(_, blobs)| blobs);
+                blobs.for_each(|blobs| placed.iter().for_each(|id| blobs.remove(id)));
             }
             return Err(error);
         }
@@ -264,10 +286,23 @@ impl<'a> Job<'a> {
             let state = state.into_inner().unwrap_or_else(PoisonError::into_inner);
             hashed.push(state.done.ok_or_else(|| Error::BuildChanged(found.path.to_native()))?);
         }
-        self.blobs.sync()?;
+        if let Some((_, blobs)) = &self.store {
+            blobs.sync()?;
+        }
         let cost = Cost { new_blobs: placed.len() as u64, new_bytes: placed.iter().map(|id| id.len).sum() };
         Ok((hashed, cost))
     }
+}
+
+/// Leaves and checksums come before the blob: a blob that is there has them.
+fn store_beside(dir: &DataDir, is_there: bool, to: &Path, bytes: impl FnOnce() -> Vec<u8>) -> Result<()> {
+    if is_there {
+        return Ok(());
+    }
+    let mut temp = dir.temp()?;
+    let path = temp.path().to_owned();
+    io::Write::write_all(temp.file()?, &bytes()).at(&path)?;
+    temp.place(to)
 }
 
 impl Progress {

@@ -23,11 +23,11 @@ use manifests::release::{
 };
 use manifests::trust::publisher::{InitOptions, OfflineKeys, PublishError, Repository, RepositoryPaths};
 use protocol::metainfo::choose_piece_len;
+use protocol::units::{InfoHashV1, InfoHashV2};
 use scan::Scan;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-use torrents::Torrents;
 
 /// The smallest and the largest piece we make, in bytes.
 const PIECE_LENS: std::ops::RangeInclusive<u32> = 16 * 1024..=16 * 1024 * 1024;
@@ -132,7 +132,7 @@ fn publish_in(dir: &DataDir, options: &PublishOptions, progress: &dyn Progress) 
     progress.step("torrents");
     let name = torrents::torrent_name(options.game.as_str(), options.version.as_str(), &build.scan);
     let torrents = torrents::build(&name, &build, dir, &settings)?;
-    let manifest = manifest(options, sequence, &build, &torrents)?;
+    let manifest = manifest(options, sequence, &build, torrents.hashes()?);
     // What could not be signed is not worth packing.
     manifest.encode().map_err(PublishError::from)?;
     torrents.write(dir)?;
@@ -154,6 +154,15 @@ fn publish_in(dir: &DataDir, options: &PublishOptions, progress: &dyn Progress) 
 
 /// Looks at the build, reads it into the store, and makes sure that it was one build all the while.
 fn read_build(dir: &DataDir, options: &PublishOptions, progress: &dyn Progress) -> Result<Build> {
+    look_at_build(Some(dir), options, progress)
+}
+
+/// The same; without a store the build is hashed and nothing is written.
+pub(crate) fn look_at_build(
+    dir: Option<&DataDir>,
+    options: &PublishOptions,
+    progress: &dyn Progress,
+) -> Result<Build> {
     let scan = scan::scan(&options.build)?;
     if scan.total_len() == 0 {
         return Err(Error::BuildEmpty(options.build.clone()));
@@ -161,21 +170,34 @@ fn read_build(dir: &DataDir, options: &PublishOptions, progress: &dyn Progress) 
     let piece_len = piece_len(options.piece_len, &scan)?;
     progress.begins(scan.files.len() as u64, scan.total_len());
     let threads = threads(&options.packs);
-    let (hashed, cost) = hash::ingest(&scan, piece_len, threads, dir, &|bytes| progress.read(bytes))?;
+    let told = |bytes| progress.read(bytes);
+    let (hashed, cost) = match dir {
+        Some(dir) => hash::ingest(&scan, piece_len, threads, dir, &told)?,
+        None => (hash::look(&scan, piece_len, threads, &told)?, Cost::default()),
+    };
     // Every file was held against the scan before and after it was read; what came or went meanwhile only this tells.
-    let again = scan::scan(&options.build).map_err(|error| match error {
-        Error::BuildEmpty(path) | Error::BuildMissing(path) => Error::BuildChanged(path),
-        other => other,
-    })?;
-    if let Some(path) = scan.differs(&again) {
-        return Err(Error::BuildChanged(path.to_native()));
-    }
     let executable = executable::decide(&scan, &hashed, &options.exec);
-    Ok(Build { scan, hashed, executable, piece_len, threads, cost })
+    let build = Build { scan, hashed, executable, piece_len, threads, cost };
+    build.check_unchanged(&options.build)?;
+    Ok(build)
+}
+
+impl Build {
+    /// That the folder still is what was scanned.
+    pub(crate) fn check_unchanged(&self, folder: &Path) -> Result<()> {
+        let again = scan::scan(folder).map_err(|error| match error {
+            Error::BuildEmpty(path) | Error::BuildMissing(path) => Error::BuildChanged(path),
+            other => other,
+        })?;
+        match self.scan.differs(&again) {
+            Some(path) => Err(Error::BuildChanged(path.to_native())),
+            None => Ok(()),
+        }
+    }
 }
 
 /// The releases that packs start from: the one the channel points at now, unless others were asked for.
-fn bases(
+pub(crate) fn bases(
     dir: &DataDir,
     repository: &Repository,
     options: &PublishOptions,
@@ -235,9 +257,9 @@ fn reports(repository: &Repository, manifest: &ReleaseManifest, packs: Vec<Made>
 }
 
 /// A build that is hashed and stored. `hashed` and `executable` are in the order of the scan.
-struct Build {
-    scan: Scan,
-    hashed: Vec<Hashed>,
+pub(crate) struct Build {
+    pub(crate) scan: Scan,
+    pub(crate) hashed: Vec<Hashed>,
     executable: Vec<bool>,
     piece_len: u32,
     threads: usize,
@@ -246,7 +268,7 @@ struct Build {
 
 /// The release's place in the order of releases. A publish that was cut short between signing the release and moving
 /// the channel keeps the one it has: signing the same manifest again changes nothing.
-fn sequence(repository: &Repository, options: &PublishOptions, known: bool) -> Result<u64> {
+pub(crate) fn sequence(repository: &Repository, options: &PublishOptions, known: bool) -> Result<u64> {
     if !known {
         return Ok(1);
     }
@@ -279,19 +301,19 @@ fn piece_len(asked: Option<u32>, scan: &Scan) -> Result<u32> {
     Err(Error::Option { option: "--piece-len", value: asked.to_string(), why })
 }
 
-fn manifest(
+/// The manifest of a build whose torrents (hybrid v1, hybrid v2, twin) have these info-hashes.
+pub(crate) fn manifest(
     options: &PublishOptions,
     sequence: u64,
     build: &Build,
-    torrents: &Torrents,
-) -> Result<ReleaseManifest> {
-    let (v1, v2, twin) = torrents.hashes()?;
+    (v1, v2, twin): (InfoHashV1, InfoHashV2, InfoHashV1),
+) -> ReleaseManifest {
     let files = build.scan.files.iter().zip(&build.hashed).zip(&build.executable);
     let files = files.map(|((found, hashed), &executable)| match &found.link {
         Some(target) => ManifestFile::symlink(found.path.clone(), target.clone()),
         None => ManifestFile::file(found.path.clone(), hashed.id, executable),
     });
-    Ok(ReleaseManifest {
+    ReleaseManifest {
         game: options.game.clone(),
         version: options.version.clone(),
         sequence,
@@ -303,7 +325,7 @@ fn manifest(
         info_hash_v1_only: Some(twin.0),
         launch: options.launch.clone(),
         notes: options.notes.clone(),
-    })
+    }
 }
 
 fn channel(options: &PublishOptions, sequence: u64, settings: &Settings) -> ChannelDoc {
@@ -342,8 +364,8 @@ fn report(manifest: &ReleaseManifest, options: &PublishOptions, build: &Build, d
 
 /// Where a hybrid's and a twin's torrent files lie in a data folder.
 pub(crate) fn torrent_paths(dir: &DataDir, manifest: &ReleaseManifest) -> (PathBuf, Option<PathBuf>) {
-    let hybrid = torrents::hybrid_path(dir, protocol::units::InfoHashV2(manifest.info_hash_v2));
-    let twin = manifest.info_hash_v1_only.map(protocol::units::InfoHashV1);
+    let hybrid = torrents::hybrid_path(dir, InfoHashV2(manifest.info_hash_v2));
+    let twin = manifest.info_hash_v1_only.map(InfoHashV1);
     (hybrid, twin.map(|hash| torrents::twin_path(dir, hash)))
 }
 
