@@ -1,5 +1,6 @@
 """The seedbox and the launcher among other people's clients and servers."""
 
+import filecmp
 import os
 
 import libtorrent as lt
@@ -55,6 +56,32 @@ def from_web_seed(kind, other, options):
         finally:
             leech.stop()
             seedbox.stop()
+
+    return case
+
+
+def a_pack(options, web):
+    """A pack is a torrent of one file that libtorrent reads: from the seedbox as a peer, and from its web seed."""
+
+    def case(scratch):
+        studio, where = published(scratch)
+        with open(os.path.join(scratch("game"), "data", "level.pak"), "r+b") as file:
+            file.seek(1_000_000)
+            file.write(os.urandom(300_000))
+        (pack,) = studio.publish(scratch("game"), "1.1")["packs"]
+        seedbox = Seedbox(*where, scratch("seedbox"))
+        leech = Libtorrent(*host(), scratch("leech"), **options)
+        try:
+            seedbox.serve(studio.data)
+            os.makedirs(scratch("out"))
+            torrent = studio.torrent("pack", scratch("t.torrent"), web=web, announce=not web)
+            leech.leech(torrent, scratch("out"))
+            wait_for("the leech is complete", leech.done, seedbox, leech)
+            assert filecmp.cmp(pack["file"], os.path.join(scratch("out"), "game-1.0-1.1.pack"), shallow=False)
+        finally:
+            leech.stop()
+            seedbox.stop()
+        return f"{pack['bytes']} bytes for {pack['plain_bytes']}"
 
     return case
 
@@ -139,6 +166,8 @@ def cases():
     yield "Aria2 has our web seed alone", from_web_seed("v1", Aria2, {"web": True})
     yield "Libtorrent has our web seed alone, v1", from_web_seed("v1", Libtorrent, {"web": "only"})
     yield "Libtorrent has our web seed alone, hybrid", from_web_seed("hybrid", Libtorrent, {"web": "only"})
+    yield "Libtorrent leeches a pack from the seedbox", a_pack({}, web=False)
+    yield "Libtorrent has a pack's web seed alone", a_pack({"web": "only"}, web=True)
     for by in ("v1", "v2"):
         yield f"the launcher and Libtorrent, by the {by} hash", launcher_and_libtorrent(by)
     yield "freeciv from a plain web server", plain_web_server

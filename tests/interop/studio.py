@@ -72,19 +72,21 @@ class Studio:
         made = run(program("seedbox"), "init", "--data", self.data, "--keys", self.keys, "--public-url", self.url)
         self.root = made["root"]
 
-    def publish(self, build, release, check=True):
+    def publish(self, build, release, check=True, options=()):
         where = ("--data", self.data, "--keys", self.keys)
         return run(
-            program("seedbox"), "publish", build, *where, "--game", self.game, "--release", release, check=check
+            program("seedbox"), "publish", build, *where, "--game", self.game, "--release", release, *options, check=check
         )
 
     def torrent(self, kind, out, web=False, announce=True):
-        """A copy of the newest torrent of that kind ("v1" or "hybrid"), with or without its web seeds and trackers."""
+        """A copy of the newest torrent of that kind ("v1", "hybrid" or "pack"), with or without its web seeds and trackers."""
         folder = os.path.join(self.public, "torrents")
         for name in sorted(os.listdir(folder), key=lambda name: -os.stat(os.path.join(folder, name)).st_mtime_ns):
             with open(os.path.join(folder, name), "rb") as file:
                 raw = file.read()
-            if lt.torrent_info(lt.bdecode(raw)).info_hashes().has_v2() == (kind == "hybrid"):
+            info = lt.torrent_info(lt.bdecode(raw))
+            its_kind = "hybrid" if info.info_hashes().has_v2() else "v1"
+            if ("pack" if info.name().endswith(".pack") else its_kind) == kind:
                 break
         else:
             raise AssertionError(f"no {kind} torrent is published")
