@@ -115,6 +115,20 @@ pub(crate) fn read_exact_at(file: &File, buf: &mut [u8], offset: u64) -> io::Res
     Ok(())
 }
 
+/// CPU-seconds of all threads of this process so far, where the system tells.
+#[cfg(unix)]
+#[allow(clippy::unnecessary_wraps, reason = "the other platform has no answer")]
+pub(crate) fn cpu_s() -> Option<f64> {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+    Some(time.tv_sec as f64 + time.tv_nsec as f64 / 1e9)
+}
+
+/// CPU-seconds of all threads of this process so far, where the system tells.
+#[cfg(not(unix))]
+pub(crate) fn cpu_s() -> Option<f64> {
+    None
+}
+
 /// The most memory this process has had in use, in bytes, where the system tells.
 pub(crate) fn peak_memory() -> Option<u64> {
     let status = crate::store::read_bounded(std::path::Path::new("/proc/self/status"), 64 * 1024).ok()?;

@@ -161,6 +161,27 @@ async fn packs_and_what_lies_beside_them() {
     assert!(page.contains(&format!("seedbox_packs {}", running.stats().packs)), "{page}");
     assert!(running.stats().packs >= 2);
 
+    // A later revision of a list is noticed like a publish.
+    let before = running.stats().packs;
+    let options = seedbox::OptimizeOptions {
+        data: world.at("data"),
+        game: GameId::parse("game").unwrap(),
+        version: None,
+        packs: seedbox::PackOptions {
+            bases: seedbox::packs::Bases::These(vec![Version::parse("1.0").unwrap()]),
+            full: seedbox::packs::Full::Never,
+            ..seedbox::PackOptions::default()
+        },
+        work: seedbox::optimize::Work::All(world.at("keys")),
+    };
+    let optimized =
+        tokio::task::spawn_blocking(move || seedbox::optimize(&options, &())).await.unwrap().unwrap();
+    assert!(optimized.packs[0].listed);
+    let mut looks = tokio::time::interval(Duration::from_millis(20));
+    while running.stats().packs == before {
+        looks.tick().await;
+    }
+
     // The pack is tracked and seeded.
     let escaped = |hex: &str| {
         hex.as_bytes()

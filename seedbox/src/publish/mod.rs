@@ -196,18 +196,20 @@ impl Build {
     }
 }
 
-/// The releases that packs start from: the one the channel points at now, unless others were asked for.
+/// The releases that packs start from, unless others were asked for: the one the channel points at now, or the newest
+/// when the channel is new.
 pub(crate) fn bases(
     dir: &DataDir,
     repository: &Repository,
     options: &PublishOptions,
     known: bool,
 ) -> Result<Vec<Release>> {
-    let previous = match known {
-        true => repository.channel(&options.game, &options.channel)?,
-        false => None,
-    };
-    let usual: Vec<Version> = previous.into_iter().map(|doc| doc.release).collect();
+    let mut usual = Vec::new();
+    if known {
+        let channel = repository.channel(&options.game, &options.channel)?.map(|doc| doc.release);
+        let newest = || Ok::<_, Error>(repository.releases(&options.game)?.pop().map(|info| info.version));
+        usual.extend(channel.map_or_else(newest, |version| Ok(Some(version)))?);
+    }
     packs::choose(dir, repository, &options.game, &options.version, &options.packs, &usual)
 }
 
