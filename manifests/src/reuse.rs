@@ -11,6 +11,7 @@ mod scan;
 mod tests;
 
 use std::collections::{BTreeMap, HashSet};
+use std::ops::Range;
 use std::sync::Arc;
 
 use crate::folder::{InstallDir, LeafSource, Progress};
@@ -73,7 +74,7 @@ fn wants(target: &ReleaseManifest, plan: &Plan, leaves: &dyn LeafSource, sums: &
     for (file, op) in target.files.iter().zip(&plan.ops) {
         let id = file.identity;
         let missing = match op {
-            Op::Fetch => vec![0..id.len],
+            Op::Fetch => vec![Range { start: 0, end: id.len }],
             Op::Rebuild { fetch, .. } => fetch.clone(),
             _ => continue,
         };

@@ -1,13 +1,13 @@
 //! What is on disk, as far as a plan needs to know it. Collected by [`crate::verify::survey`].
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use super::Source;
-use crate::folder::{Guard, Listed};
+use crate::folder::{Guard, LeafSource, Listed};
 use crate::hash::Hash;
 use crate::path::SafePath;
-use crate::release::FileIdentity;
+use crate::release::{FileIdentity, FileKind, ReleaseManifest};
 
 /// A regular file on disk.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,6 +52,40 @@ pub struct Local {
 }
 
 impl Local {
+    /// What a survey finds of an install of `release` that nobody touched, on its way to `target`. `leaves` answers for
+    /// files of `release`.
+    pub fn undisturbed(release: &ReleaseManifest, target: &ReleaseManifest, leaves: &dyn LeafSource) -> Self {
+        let mut local = Self::default();
+        let contents: HashSet<FileIdentity> = target.files.iter().map(|file| file.identity).collect();
+        let wanted: HashMap<&SafePath, FileIdentity> =
+            target.files.iter().map(|file| (&file.path, file.identity)).collect();
+        for (at, file) in (1..).zip(&release.files) {
+            let id = file.identity;
+            let (entry, listed) = match &file.kind {
+                FileKind::Symlink { target } => {
+                    let target = target.as_str().to_owned();
+                    (Entry::Link { target: Some(target.clone()) }, Listed::Link { target })
+                }
+                FileKind::File => {
+                    let guard = Guard { len: id.len, mtime_ns: 0, inode: at };
+                    let replaced = wanted.get(&file.path).is_some_and(|wanted| *wanted != id);
+                    let leaves = (replaced && !contents.contains(&id)).then(|| leaves.leaves(&id)).flatten();
+                    let executable = Some(file.executable);
+                    let found = LocalFile { guard, executable, identity: Some(id), leaves };
+                    (Entry::File(found), Listed::File { id, executable: file.executable, guard: Some(guard) })
+                }
+            };
+            local.entries.insert(file.path.clone(), entry);
+            local.listed.insert(file.path.clone(), listed);
+            let mut above = file.path.parent();
+            while let Some(folder) = above {
+                above = folder.parent();
+                local.entries.insert(folder, Entry::Folder);
+            }
+        }
+        local
+    }
+
     /// The regular file at `path`.
     pub fn file(&self, path: &SafePath) -> Option<&LocalFile> {
         match self.entries.get(path) {

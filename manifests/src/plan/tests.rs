@@ -1,35 +1,13 @@
 use super::*;
 use crate::apply::tests::world::*;
-use crate::folder::{LeafSource, Listed};
+use crate::folder::LeafSource;
 use crate::hash::Hash;
 use std::sync::Arc;
 
-/// An install of `tree`, as a survey would find it undisturbed.
-fn local(old: &Release) -> Local {
-    let mut local = Local::default();
-    for (at, file) in (1..).zip(&old.target.manifest.files) {
-        let guard = Guard { len: file.identity.len, mtime_ns: 0, inode: at };
-        let found = LocalFile {
-            guard,
-            executable: Some(file.executable),
-            identity: Some(file.identity),
-            leaves: old.leaves(&file.identity),
-        };
-        local.entries.insert(file.path.clone(), Entry::File(found));
-        let listed = Listed::File { id: file.identity, executable: file.executable, guard: Some(guard) };
-        local.listed.insert(file.path.clone(), listed);
-        let mut above = file.path.parent();
-        while let Some(folder) = above {
-            above = folder.parent();
-            local.entries.insert(folder, Entry::Folder);
-        }
-    }
-    local
-}
-
 fn plan_between(old: &Tree, new: &Tree) -> Plan {
     let (old, new) = (release(1, old), release(2, new));
-    plan(&local(&old), &new.target.manifest, &new, PlanOptions::default())
+    let local = Local::undisturbed(&old.target.manifest, &new.target.manifest, &old);
+    plan(&local, &new.target.manifest, &new, PlanOptions::default())
 }
 
 fn path(text: &str) -> SafePath {
@@ -77,7 +55,8 @@ fn leaves_are_asked_for_where_they_would_help() {
     }
     let old = release(1, &tree(&[("big", blocks("abcd")), ("small", file("s"))]));
     let new = release(2, &tree(&[("big", blocks("abXd")), ("new", blocks("nnnn")), ("small", file("t"))]));
-    let plan = plan(&local(&old), &new.target.manifest, &Nothing, PlanOptions::default());
+    let local = Local::undisturbed(&old.target.manifest, &new.target.manifest, &old);
+    let plan = plan(&local, &new.target.manifest, &Nothing, PlanOptions::default());
     assert_eq!(plan.wants_leaves, [new.target.manifest.files[0].identity]);
     assert_eq!(plan.ops, [Op::Fetch, Op::Fetch, Op::Fetch]);
     let fetch: Vec<_> = plan.fetch(&new.target.manifest.files).collect();

@@ -15,7 +15,6 @@ use crate::plan::{Op, Plan};
 pub(crate) fn costs(path: &Path<'_>, outcome: &Outcome) -> Costs {
     let input = path.world.input;
     let mut costs = staged(input.plan);
-    let mut files = files_staged(input.plan);
     for (at, (stage, work)) in path.stages.iter().zip(&outcome.work).enumerate() {
         if work.builds.is_empty() {
             continue;
@@ -32,7 +31,7 @@ pub(crate) fn costs(path: &Path<'_>, outcome: &Outcome) -> Costs {
             costs.disk_written += between;
             costs.temp_peak += between;
             costs.cpu_micros += cost::staged_micros(between);
-            files += work.builds.len() as u64;
+            costs.files_written += work.builds.len() as u64;
         }
     }
     for (id, (wounded, needed)) in &outcome.heals {
@@ -42,12 +41,12 @@ pub(crate) fn costs(path: &Path<'_>, outcome: &Outcome) -> Costs {
         costs.disk_written += healed;
         costs.temp_peak += healed;
         costs.cpu_micros += cost::staged_micros(healed);
-        files += 1;
+        costs.files_written += 1;
     }
     costs.network.content = outcome.content.values().map(|set| ranges::bytes(set)).sum();
     costs.disk_written += costs.network.pack;
     costs.temp_peak += costs.network.pack;
-    cost::set_time(&mut costs, files, input.environment);
+    costs.time_micros = costs.time_in(input.environment);
     costs
 }
 
@@ -114,7 +113,7 @@ pub(crate) fn without_packs(input: &Input<'_>, kind: Kind, missing: Vec<Missing>
     let mut costs = staged(plan);
     let bytes = content.iter().map(|(_, set)| ranges::bytes(set)).sum();
     costs.network = Network { content: bytes, ..Network::default() };
-    cost::set_time(&mut costs, files_staged(plan), input.environment);
+    costs.time_micros = costs.time_in(input.environment);
     let cost = input.weights.weigh(&costs);
     Candidate {
         kind,
@@ -135,6 +134,7 @@ fn staged(plan: &Plan) -> Costs {
         disk_written: plan.costs.bytes_written,
         temp_peak: plan.costs.temp_bytes,
         cpu_micros: cost::staged_micros(plan.costs.bytes_written),
+        files_written: files_staged(plan),
         ..Costs::default()
     }
 }

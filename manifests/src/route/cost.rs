@@ -154,8 +154,22 @@ pub struct Costs {
     pub temp_peak: u64,
     /// Processor time, all cores together.
     pub cpu_micros: u64,
+    /// Files written: each has a price of its own.
+    pub files_written: u64,
     /// Time from start to end.
     pub time_micros: u64,
+}
+
+impl Costs {
+    /// The time it takes elsewhere: fetching and rebuilding overlap, what is written must reach the disk, and each file
+    /// has a price.
+    pub fn time_in(&self, environment: &Environment) -> u64 {
+        let network = micros(self.network.payload() + self.network.metadata, environment.source_rate.max(1));
+        let cpu = self.cpu_micros / u64::from(environment.cores.max(1));
+        let disk = micros(self.disk_written, environment.disk.write_rate())
+            .saturating_add(self.files_written.saturating_mul(environment.disk.file_micros()));
+        network.max(cpu).saturating_add(disk)
+    }
 }
 
 /// Processor time one frame takes, in microseconds, base data and hashing of its output included.
@@ -179,15 +193,6 @@ pub(crate) fn frame_micros(frame: &Frame) -> u64 {
 /// Processor time for bytes that are copied and hashed.
 pub(crate) fn staged_micros(bytes: u64) -> u64 {
     micros(bytes, HASH_RATE) + micros(bytes, COPY_RATE)
-}
-
-/// Fills in the time: fetching and rebuilding overlap, what is written must reach the disk, and each file has a price.
-pub(crate) fn set_time(costs: &mut Costs, files_written: u64, environment: &Environment) {
-    let network = micros(costs.network.payload() + costs.network.metadata, environment.source_rate.max(1));
-    let cpu = costs.cpu_micros / u64::from(environment.cores.max(1));
-    let disk = micros(costs.disk_written, environment.disk.write_rate())
-        + files_written.saturating_mul(environment.disk.file_micros());
-    costs.time_micros = network.max(cpu) + disk;
 }
 
 fn micros(bytes: u64, rate: u64) -> u64 {

@@ -116,10 +116,8 @@ fn estimate(path: &Path<'_>, outcome: &Outcome) -> Vec<(i64, FrameAt)> {
             then.disk_written = then.disk_written.saturating_sub(pack + heal);
             then.temp_peak = then.temp_peak.saturating_sub(pack + heal);
             then.cpu_micros = then.cpu_micros.saturating_sub(cost::frame_micros(data));
-            cost::set_time(&mut then, 0, path.world.input.environment);
-            let mut before = now;
-            cost::set_time(&mut before, 0, path.world.input.environment);
-            let gain = i128::from(weights.weigh(&before)) - i128::from(weights.weigh(&then));
+            then.time_micros = then.time_in(path.world.input.environment);
+            let gain = i128::from(weights.weigh(&now)) - i128::from(weights.weigh(&then));
             gains.push((i64::try_from(gain).unwrap_or(0), (at, *frame)));
         }
     }

@@ -3,7 +3,7 @@
 //! [`route`] is pure. It is told what lies on the disk, what is missing, which packs there are (with their indexes), how
 //! fast the sources are and what counts; it answers with every candidate, what each costs, and which costs least. The
 //! launcher carries out the one that is chosen; `launcher plan` shows all of them; `seedbox preview` asks the same code
-//! about installs it imagines.
+//! about installs it imagines ([`forecast`]).
 //!
 //! ```text
 //! plain    changed files whole, from the content torrent
@@ -27,10 +27,12 @@ mod evaluate;
 mod assemble;
 mod mix;
 mod solve;
+mod forecast;
 
 pub use candidate::{BaseSource, Build, Candidate, Heal, Kind, Owner, Route, Step, Write};
 pub use chain::{MAX_HOPS, MAX_PATHS, paths};
 pub use cost::{Costs, Disk, Environment, Network, Weights};
+pub use forecast::{Forecast, Forecasted, forecast};
 pub use input::{Input, Known, Missing, Offer, PackInfo};
 pub use solve::route;
 
