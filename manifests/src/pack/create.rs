@@ -1,16 +1,17 @@
 //! Two releases in, a pack out: plan the segments, encode them on every core, prove each frame, write in order.
 
 use std::io::Write;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::clock::thread_cpu_s;
 use super::codec::{self, Encoded};
 use super::content::TreeRef;
-use super::index::{Frame, Index, tree_id};
+use super::index::{BaseRange, Frame, Index, Method, tree_id};
 use super::layout::{HEADER_BYTES, footer, header};
 use super::plan::{self, Plan, Segment};
 use super::rebuild::{decode, read_prefix};
 use super::report::{FileCost, Report};
-use super::{ENCODER, MAX_MEMORY_BYTES, PackError, pool};
+use super::{ENCODER, MAX_MEMORY_BYTES, MAX_PLAIN_BYTES, PackError, pool};
 
 /// How much work a pack is worth.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -123,22 +124,26 @@ pub fn create(
     Ok(Created { len, index, index_bytes, report })
 }
 
+/// The frame, with the base ranges it was made with.
 fn frame_of(segment: &Segment, encoded: &Encoded, offset: u64) -> Frame {
-    let prefix = if encoded.method == super::Method::Stored { Vec::new() } else { segment.prefix.clone() };
-    let mut frame = Frame {
+    let prefix = match encoded.method {
+        Method::Stored => Vec::new(),
+        method if method.is_opened() => segment.opened.clone().unwrap_or_default(),
+        _ => segment.prefix.clone(),
+    };
+    Frame {
         offset,
         len: u32::try_from(encoded.bytes.len()).unwrap_or(u32::MAX),
         method: encoded.method,
         prefix,
         plain_len: encoded.plain_len,
         output_len: u32::try_from(segment.len()).unwrap_or(u32::MAX),
-        memory: encoded.memory,
-    };
-    // As the index will say it: whole units.
-    frame.memory = super::columns::whole_units(frame.memory);
-    frame
+        // As the index will say it: whole units.
+        memory: super::columns::whole_units(encoded.memory),
+    }
 }
 
+/// Reads, encodes and proves one segment.
 fn encode(
     at: usize,
     plan: &Plan,
@@ -148,27 +153,72 @@ fn encode(
 ) -> Result<Done, PackError> {
     let segment = plan.segments.get(at).ok_or(PackError::Index("a segment is missing"))?;
     let number = u32::try_from(at).unwrap_or(u32::MAX);
+    let refused = |reason: String| PackError::Encode { segment: number, reason };
     let output = segment.read(target)?;
-    let prefix = match base {
-        Some(tree) => read_prefix(&segment.prefix, tree.content)?,
-        None => Vec::new(),
+    let read = |ranges: &[BaseRange]| match base {
+        Some(tree) => read_prefix(ranges, tree.content),
+        None => Ok(Vec::new()),
     };
-    let start = thread_cpu_s();
-    let encoded = codec::choose(level, &prefix, &output)
-        .map_err(|error| PackError::Encode { segment: number, reason: error.to_string() })?;
-    let compress_cpu_s = thread_cpu_s() - start;
+    let (mut compress_cpu_s, mut proof_cpu_s) = (0.0, 0.0);
+    // Opened streams first: where they pay, the closed ones need no more than a fair look.
+    let mut start = thread_cpu_s();
+    let prefix = read(&segment.prefix)?;
+    if let Some(ranges) = &segment.opened {
+        let fair =
+            codec::choose(Level::Normal, &prefix, &output).map_err(|error| refused(error.to_string()))?;
+        let opened = read(ranges).ok().and_then(|prefix| {
+            let encoded = encode_opened(level, segment, &prefix, &output, &fair)?;
+            Some((encoded, prefix))
+        });
+        compress_cpu_s = thread_cpu_s() - start;
+        start = thread_cpu_s();
+        if let Some((encoded, prefix)) = opened
+            && proven(segment, &encoded, prefix, &output).is_ok()
+        {
+            proof_cpu_s = thread_cpu_s() - start;
+            return Ok(Done { encoded, compress_cpu_s, proof_cpu_s });
+        }
+    }
+    let encoded = codec::choose(level, &prefix, &output).map_err(|error| refused(error.to_string()))?;
+    compress_cpu_s += thread_cpu_s() - start;
     if encoded.memory > MAX_MEMORY_BYTES {
         return Err(PackError::Memory { frame: number, need: encoded.memory, limit: MAX_MEMORY_BYTES });
     }
     let start = thread_cpu_s();
-    let frame = frame_of(segment, &encoded, 0);
+    proven(segment, &encoded, prefix, &output).map_err(refused)?;
+    proof_cpu_s += thread_cpu_s() - start;
+    Ok(Done { encoded, compress_cpu_s, proof_cpu_s })
+}
+
+/// Decodes the frame again as a player would.
+fn proven(segment: &Segment, encoded: &Encoded, prefix: Vec<u8>, output: &[u8]) -> Result<(), String> {
+    let frame = frame_of(segment, encoded, 0);
     let prefix = if frame.prefix.is_empty() { Vec::new() } else { prefix };
-    let again = decode(&frame, prefix, &encoded.bytes)
-        .map_err(|reason| PackError::Encode { segment: number, reason })?;
-    if again != output {
-        return Err(PackError::Encode { segment: number, reason: "it does not decode to itself".to_owned() });
+    let again = decode(&frame, prefix, &encoded.bytes)?;
+    if again == output { Ok(()) } else { Err("it does not decode to itself".to_owned()) }
+}
+
+/// The segment with its streams opened, where that works and pays. What opens them may panic on what it does not
+/// expect: then it stays closed.
+fn encode_opened(
+    level: Level,
+    segment: &Segment,
+    prefix: &[u8],
+    output: &[u8],
+    closed: &Encoded,
+) -> Option<Encoded> {
+    let mut rest = output;
+    let mut parts = Vec::with_capacity(segment.parts.len());
+    for part in &segment.parts {
+        let (now, later) = rest.split_at_checked(part.len as usize)?;
+        parts.push(now);
+        rest = later;
     }
-    Ok(Done { encoded, compress_cpu_s, proof_cpu_s: thread_cpu_s() - start })
+    let work = || {
+        let plain = codec::opened::open(&parts, MAX_PLAIN_BYTES as usize)?;
+        codec::choose_opened(level, prefix, &plain, output.len(), closed).ok().flatten()
+    };
+    catch_unwind(AssertUnwindSafe(work)).ok().flatten()
 }
 
 /// Each file's share of the frames it needs.

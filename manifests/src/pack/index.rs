@@ -86,12 +86,13 @@ impl Method {
     }
 }
 
-/// Which bytes of a base file a range counts in.
+/// What becomes of a base range before it is referred to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum View {
     /// The file as it is.
     Raw,
-    /// The file with its deflate streams opened: a function of the file's bytes alone.
+    /// The inflated text of the deflate streams in these bytes: a function of the bytes alone. Offset and length
+    /// still count in the file as it is.
     Opened,
 }
 
@@ -100,7 +101,7 @@ pub enum View {
 pub struct BaseRange {
     /// Ordinal in the base's manifest.
     pub file: u32,
-    /// What `offset` and `len` count in.
+    /// What becomes of these bytes.
     pub view: View,
     /// First byte.
     pub offset: u64,
@@ -128,7 +129,7 @@ pub struct Frame {
 }
 
 impl Frame {
-    /// Bytes of base data it refers to.
+    /// Bytes of base files it refers to, before any are opened.
     pub fn prefix_len(&self) -> u64 {
         self.prefix.iter().map(|range| u64::from(range.len)).sum()
     }

@@ -40,9 +40,7 @@ pub const ENCODER: u32 = 1;
 pub const MAX_SEGMENT_BYTES: u32 = 8 << 20;
 /// Most bytes of base data one frame refers to.
 pub const MAX_PREFIX_BYTES: u32 = 32 << 20;
-/// Most bytes a codec yields before opened deflate streams are closed again.
-pub const MAX_PLAIN_BYTES: u32 = 16 << 20;
-/// Most bytes of one deflate stream with its plain text that are opened.
-pub const MAX_OPENED_BYTES: u32 = 16 << 20;
+/// Most bytes a codec yields before opened deflate streams are closed again: 16 MiB of text, and what closing takes.
+pub const MAX_PLAIN_BYTES: u32 = 17 << 20;
 /// Most memory rebuilding one frame may take, everything counted.
 pub const MAX_MEMORY_BYTES: u64 = 64 << 20;

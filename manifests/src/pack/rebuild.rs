@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use super::codec;
 use super::content::Content;
 use super::index::{BaseRange, Frame, Index, View};
-use super::{MAX_MEMORY_BYTES, MAX_OPENED_BYTES, PackError};
+use super::{MAX_MEMORY_BYTES, MAX_PREFIX_BYTES, PackError};
 
 /// Rebuilds what frame number `frame` of a validated index holds: exactly `output_len` bytes.
 ///
@@ -45,47 +45,34 @@ pub(super) fn decode(frame: &Frame, prefix: Vec<u8>, bytes: &[u8]) -> Result<Vec
     }
 }
 
-/// The ranges laid end to end.
+/// The ranges laid end to end, those that are to be opened opened.
 pub(super) fn read_prefix(ranges: &[BaseRange], base: &dyn Content) -> Result<Vec<u8>, PackError> {
-    let len: u64 = ranges.iter().map(|range| u64::from(range.len)).sum();
-    let mut prefix = vec![0; usize::try_from(len).unwrap_or(usize::MAX)];
-    let mut rest = prefix.as_mut_slice();
-    let mut opened: Option<(u32, Vec<u8>)> = None;
+    let limit = MAX_PREFIX_BYTES as usize;
+    let len =
+        ranges.iter().filter(|range| range.view == View::Raw).map(|range| range.len as usize).sum::<usize>();
+    let mut prefix = Vec::with_capacity(len.min(limit));
     for range in ranges {
-        let (now, later) = rest
-            .split_at_mut_checked(range.len as usize)
-            .ok_or(PackError::Index("base ranges are longer than their sum"))?;
-        rest = later;
         let failed = |source| PackError::Read { tree: "base", file: range.file, source };
+        let room = limit.saturating_sub(prefix.len());
         match range.view {
-            View::Raw => base.read_at(range.file, range.offset, now).map_err(failed)?,
-            View::Opened => {
-                if opened.as_ref().is_none_or(|(file, _)| *file != range.file) {
-                    opened = Some((range.file, open_base(range.file, base)?));
+            View::Raw => {
+                if range.len as usize > room {
+                    return Err(PackError::Index("a frame refers to more base data than accepted"));
                 }
-                let view = opened.as_ref().map(|(_, view)| view.as_slice()).unwrap_or_default();
-                let start = usize::try_from(range.offset).unwrap_or(usize::MAX);
-                let bytes = view.get(start..).and_then(|tail| tail.get(..now.len()));
-                now.copy_from_slice(bytes.ok_or_else(|| failed(std::io::ErrorKind::UnexpectedEof.into()))?);
+                let start = prefix.len();
+                prefix.resize(start + range.len as usize, 0);
+                let bytes = prefix.get_mut(start..).unwrap_or_default();
+                base.read_at(range.file, range.offset, bytes).map_err(failed)?;
+            }
+            View::Opened => {
+                let mut raw = vec![0; (range.len as usize).min(limit)];
+                base.read_at(range.file, range.offset, &mut raw).map_err(failed)?;
+                let work = || codec::opened::reference(&raw, room);
+                let opened = catch_unwind(AssertUnwindSafe(work));
+                let invalid = || failed(std::io::ErrorKind::InvalidData.into());
+                prefix.extend_from_slice(&opened.map_err(|_| invalid())?.map_err(|_| invalid())?);
             }
         }
     }
     Ok(prefix)
-}
-
-/// A base file read whole and opened.
-pub(super) fn open_base(file: u32, base: &dyn Content) -> Result<Vec<u8>, PackError> {
-    let failed = |source| PackError::Read { tree: "base", file, source };
-    let len = base.len(file).map_err(failed)?;
-    if len > u64::from(MAX_OPENED_BYTES) {
-        return Err(failed(std::io::ErrorKind::FileTooLarge.into()));
-    }
-    let mut raw = vec![0; usize::try_from(len).unwrap_or(usize::MAX)];
-    base.read_at(file, 0, &mut raw).map_err(failed)?;
-    let work = || codec::open_file(&raw);
-    match catch_unwind(AssertUnwindSafe(work)) {
-        Ok(Ok(view)) => Ok(view),
-        Ok(Err(error)) => Err(failed(std::io::Error::new(std::io::ErrorKind::InvalidData, error))),
-        Err(_) => Err(failed(std::io::ErrorKind::InvalidData.into())),
-    }
 }

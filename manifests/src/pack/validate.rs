@@ -1,9 +1,7 @@
 //! An index held against the two manifests it speaks of.
 
 use super::index::{Frame, Index, Method, Slice, View, tree_id};
-use super::{
-    MAX_MEMORY_BYTES, MAX_OPENED_BYTES, MAX_PLAIN_BYTES, MAX_PREFIX_BYTES, MAX_SEGMENT_BYTES, PackError,
-};
+use super::{MAX_MEMORY_BYTES, MAX_PLAIN_BYTES, MAX_PREFIX_BYTES, MAX_SEGMENT_BYTES, PackError};
 use crate::release::{FileKind, ManifestFile};
 
 impl Index {
@@ -117,16 +115,10 @@ fn check_frame(number: u32, frame: &Frame, base: &[ManifestFile]) -> Result<(), 
         return Err(PackError::Index("a frame refers to more base data than accepted"));
     }
     for range in &frame.prefix {
-        match range.view {
-            View::Raw => inside(base, range.file, range.offset, u64::from(range.len))?,
-            View::Opened => {
-                regular(base, range.file)?;
-                let end = range.offset.checked_add(u64::from(range.len));
-                if range.len == 0 || end.is_none_or(|end| end > u64::from(MAX_OPENED_BYTES)) {
-                    return Err(PackError::Index("it refers to bytes outside an opened base file"));
-                }
-            }
+        if range.view == View::Opened && !frame.method.is_opened() {
+            return Err(PackError::Index("a frame opens base data and is not opened itself"));
         }
+        inside(base, range.file, range.offset, u64::from(range.len))?;
     }
     let floor = u64::from(frame.len) + u64::from(frame.output_len) + frame.prefix_len();
     let need = frame.memory.max(floor);

@@ -6,6 +6,7 @@
 pub mod delta;
 pub mod directory;
 pub mod lzma;
+pub mod opened;
 pub mod x86;
 pub mod zstd;
 
@@ -125,7 +126,8 @@ pub fn decode(
         Method::Zstd => zstd::decode(&prefix, bytes, plain_len)?,
         Method::Xz => lzma::decode(prefix, bytes, plain_len)?,
         Method::Delta | Method::DeltaXz => delta::decode(method, &prefix, bytes, plain_len)?,
-        _ => return Err(CodecError(format!("method {} is not known here", method.name()))),
+        Method::OpenedZstd => opened::close(&zstd::decode(&prefix, bytes, plain_len)?, output_len)?,
+        Method::OpenedXz => opened::close(&lzma::decode(prefix, bytes, plain_len)?, output_len)?,
     };
     if output.len() == output_len {
         Ok(output)
@@ -134,10 +136,31 @@ pub fn decode(
     }
 }
 
-/// A base file with its deflate streams opened ([`super::View::Opened`]).
+/// CPU the player spends on closing, in output bytes a second: a model, so that the choice is the same everywhere.
+const CLOSED_BYTES_PER_CPU_S: u64 = 4_000_000;
+/// Bytes a dearer method must save for each CPU-second of the player.
+const WORTH_BYTES_PER_CPU_S: u64 = 100_000;
+
+/// An opened segment, where it is smaller than `closed` by enough to pay for the player's CPU.
 ///
 /// # Errors
-/// [`CodecError`] for files that hold none, or are too large to open.
-pub fn open_file(_file: &[u8]) -> Result<Vec<u8>, CodecError> {
-    Err(CodecError("opened files are not known here".to_owned()))
+/// [`CodecError`] when nothing encodes it.
+pub fn choose_opened(
+    level: Level,
+    prefix: &[u8],
+    plain: &[u8],
+    output_len: usize,
+    closed: &Encoded,
+) -> Result<Option<Encoded>, CodecError> {
+    let mut encoded = coded(level, prefix, plain)?;
+    encoded.method = match encoded.method {
+        Method::Zstd => Method::OpenedZstd,
+        Method::Xz => Method::OpenedXz,
+        _ => return Ok(None),
+    };
+    encoded.memory += output_len as u64;
+    let cost = output_len as u64 * WORTH_BYTES_PER_CPU_S / CLOSED_BYTES_PER_CPU_S;
+    let fits = encoded.memory <= super::MAX_MEMORY_BYTES;
+    let pays = encoded.bytes.len() as u64 + cost <= closed.bytes.len() as u64;
+    Ok((fits && pays).then_some(encoded))
 }

@@ -7,6 +7,7 @@
 use std::collections::HashMap;
 
 use super::source::{Source, common_prefix, common_suffix, len_of};
+use super::streams::{self, Stream};
 use crate::chunk::{AnchorIndex, AnchorIndexBuilder, WINDOW_BYTES, anchor_bits, anchors};
 use crate::pack::PackError;
 use crate::pack::clock::thread_cpu_s;
@@ -187,6 +188,18 @@ impl<'a> Matcher<'a> {
         self.search(file, old, end, &mut list)?;
         list.extend(tail);
         Ok(list)
+    }
+
+    /// The streams of the file to open; what of `matches` lies in them goes.
+    pub(super) fn streams(
+        &mut self,
+        file: u32,
+        old: Option<u32>,
+        path: &str,
+        matches: &mut Vec<Match>,
+    ) -> Result<Vec<Stream>, PackError> {
+        let base = old.map(|old| (&mut self.base, old));
+        streams::choose(&mut self.target, file, base, path, matches)
     }
 
     /// Grows a match forwards, to `limit` of the target at most.

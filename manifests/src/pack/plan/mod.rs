@@ -7,12 +7,14 @@ mod matching;
 mod prefix;
 mod segments;
 mod source;
+mod streams;
 
 use std::collections::HashSet;
 
 use self::matching::{BaseIndex, Match, Matcher, by_size};
-use self::segments::Gap;
+use self::segments::Piece;
 pub(super) use self::segments::Segment;
+use self::streams::Stream;
 use super::clock::thread_cpu_s;
 use super::content::TreeRef;
 use super::create::{CreateOptions, Level, PackProgress};
@@ -34,6 +36,8 @@ pub(super) struct Tuning {
     pub(super) anchors: u64,
     /// Whether the prefix is filled up with more of the base.
     pub(super) fill: bool,
+    /// Whether deflate streams are opened.
+    pub(super) open: bool,
 }
 
 impl Tuning {
@@ -45,6 +49,7 @@ impl Tuning {
                 whole_bytes: 256 << 10,
                 anchors: 1 << 20,
                 fill: false,
+                open: false,
             },
             Level::Normal => Self {
                 copy_bytes: 4096,
@@ -52,6 +57,7 @@ impl Tuning {
                 whole_bytes: 1 << 20,
                 anchors: 2 << 20,
                 fill: false,
+                open: false,
             },
             Level::Best => Self {
                 copy_bytes: 4096,
@@ -59,6 +65,7 @@ impl Tuning {
                 whole_bytes: 4 << 20,
                 anchors: 6 << 20,
                 fill: true,
+                open: true,
             },
         }
     }
@@ -80,6 +87,7 @@ struct Mapped {
     file: u32,
     old: Option<u32>,
     matches: Vec<Match>,
+    streams: Vec<Stream>,
     hint: Option<Hint>,
 }
 
@@ -111,12 +119,12 @@ pub(super) fn plan(
     let files = wanted(base, target);
     let mapped = match base {
         Some(base) if !files.is_empty() => map(base, target, &files, &tuning, options, progress, report)?,
-        _ => files.iter().map(|file| Mapped { file: *file, ..Mapped::default() }).collect(),
+        _ => alone(target, &files, &tuning)?,
     };
     let start = thread_cpu_s();
     let mut gaps = Vec::new();
     for file in &mapped {
-        gaps.extend(segments::gaps(file.file, file.old, &file.matches, target, &tuning));
+        gaps.extend(segments::pieces(file, target, &tuning).into_iter().filter_map(Piece::gap));
     }
     let placed = segments::place(gaps, base, target, &tuning);
     let mut plan = Plan { segments: placed.segments, ..Plan::default() };
@@ -126,6 +134,20 @@ pub(super) fn plan(
     }
     report.match_cpu_s += thread_cpu_s() - start;
     Ok(plan)
+}
+
+/// Files without a base: only their streams are looked for.
+fn alone(target: TreeRef<'_>, files: &[u32], tuning: &Tuning) -> Result<Vec<Mapped>, PackError> {
+    let mut source = source::Source::new(target, "release");
+    let mut map = |file: &u32| {
+        let path = target.files.get(*file as usize).map_or("", |file| file.path.as_str());
+        let streams = match tuning.open {
+            true => streams::choose(&mut source, *file, None, path, &mut Vec::new())?,
+            false => Vec::new(),
+        };
+        Ok(Mapped { file: *file, streams, ..Mapped::default() })
+    };
+    files.iter().map(&mut map).collect()
 }
 
 /// Matches every wanted file against the base, on every core.
@@ -152,9 +174,11 @@ fn map(
         for file in groups.get(at).into_iter().flatten() {
             let path = target.files.get(*file as usize).map_or("", |file| file.path.as_str());
             let old = index.at_path(path);
-            let matches = matcher.matches(*file, old)?;
+            let mut matches = matcher.matches(*file, old)?;
             let hint = Some(hint(source::len_of(target, *file), old, path, &matches));
-            mapped.push(Mapped { file: *file, old, matches, hint });
+            let streams =
+                if tuning.open { matcher.streams(*file, old, path, &mut matches)? } else { Vec::new() };
+            mapped.push(Mapped { file: *file, old, matches, streams, hint });
         }
         Ok((mapped, thread_cpu_s() - start))
     };
@@ -188,17 +212,16 @@ fn hint(len: u64, old: Option<u32>, path: &str, matches: &[Match]) -> Hint {
 /// The file's copies, and its gaps where they were placed.
 fn recipe(file: &Mapped, places: &segments::Places, target: TreeRef<'_>, tuning: &Tuning) -> Recipe {
     let mut slices = Vec::new();
-    for gap in segments::gaps(file.file, file.old, &file.matches, target, tuning) {
-        let Gap { file, offset, len, .. } = gap;
-        if let Some(copy) = gap.copy_before {
-            slices.push(copy);
-        }
-        if len > 0 {
-            slices.extend(places.of(file, offset).iter().map(|place| Slice::Frame {
-                frame: place.segment,
-                offset: place.offset,
-                len: place.len,
-            }));
+    for piece in segments::pieces(file, target, tuning) {
+        match piece {
+            Piece::Copy(copy) => slices.push(copy),
+            Piece::Gap(gap) => {
+                slices.extend(places.of(gap.file, gap.offset).iter().map(|place| Slice::Frame {
+                    frame: place.segment,
+                    offset: place.offset,
+                    len: place.len,
+                }))
+            }
         }
     }
     Recipe { file: file.file, slices }

@@ -3,8 +3,9 @@
 use std::collections::HashMap;
 
 use super::matching::Match;
-use super::prefix::{Prefix, Span, spans};
-use super::{Tuning, source};
+use super::prefix::{Around, Prefix, Span, spans};
+use super::streams::Stream;
+use super::{Mapped, Tuning, source};
 use crate::pack::content::TreeRef;
 use crate::pack::index::{BaseRange, Slice};
 use crate::pack::{MAX_SEGMENT_BYTES, PackError};
@@ -14,7 +15,9 @@ use crate::pack::{MAX_SEGMENT_BYTES, PackError};
 pub(super) enum Class {
     /// Anything that compresses.
     Other,
-    /// Deflate streams inside.
+    /// Deflate streams that are opened.
+    Opened,
+    /// Deflate streams that stay closed.
     Deflated,
     /// Compressed by its own coder.
     Packed,
@@ -39,56 +42,93 @@ pub(super) fn extension(path: &str) -> &str {
     name.rsplit_once('.').map_or("", |(_, extension)| extension)
 }
 
-/// Bytes of a target file that are not copied, with the copy that stands before them.
+/// Bytes of a target file that are not copied.
 #[derive(Debug, Clone)]
 pub(super) struct Gap {
     pub(super) file: u32,
     pub(super) offset: u64,
-    /// May be nothing: a copy that ends the file, or two that meet.
+    /// At least one.
     pub(super) len: u64,
-    pub(super) copy_before: Option<Slice>,
+    class: Class,
     /// Base data that looks like it.
     spans: Vec<Span>,
+    /// A deflate stream that is to be opened.
+    stream: Option<Stream>,
 }
 
-/// The gaps of one file, in order.
-pub(super) fn gaps(
-    file: u32,
-    old: Option<u32>,
-    matches: &[Match],
-    target: TreeRef<'_>,
-    tuning: &Tuning,
-) -> Vec<Gap> {
-    let len = source::len_of(target, file);
-    let path = target.files.get(file as usize).map_or("", |file| file.path.as_str());
-    let class = Class::of(path);
-    let mut gaps = Vec::new();
-    let mut from = 0usize;
-    let mut offset = 0u64;
-    let mut before: Option<Match> = None;
-    let mut close = |end: u64, before: Option<Match>, after: Option<Match>, small: &[Match], offset: u64| {
-        let len = end - offset;
-        let copy_before =
-            before.map(|copy| Slice::Base { file: copy.file, offset: copy.base, len: copy.len });
-        let spans = if len == 0 {
-            Vec::new()
-        } else {
-            spans(&super::prefix::Around { class, old, before, after, small, offset, len }, tuning)
-        };
-        if len > 0 || copy_before.is_some() {
-            gaps.push(Gap { file, offset, len, copy_before, spans });
+/// A file in its order.
+#[derive(Debug, Clone)]
+pub(super) enum Piece {
+    /// Taken from the base as it is.
+    Copy(Slice),
+    /// Rebuilt by a segment.
+    Gap(Gap),
+}
+
+impl Piece {
+    pub(super) fn gap(self) -> Option<Gap> {
+        match self {
+            Self::Gap(gap) => Some(gap),
+            Self::Copy(_) => None,
         }
-    };
-    for (at, found) in matches.iter().enumerate() {
-        if found.len < tuning.copy_bytes {
-            continue;
-        }
-        let small = matches.get(from..at).unwrap_or_default();
-        close(found.target, before, Some(*found), small, offset);
-        (from, offset, before) = (at + 1, found.end(), Some(*found));
     }
-    close(len, before, None, matches.get(from..).unwrap_or_default(), offset);
-    gaps
+}
+
+/// The copies and gaps of one file, in order.
+pub(super) fn pieces(file: &Mapped, target: TreeRef<'_>, tuning: &Tuning) -> Vec<Piece> {
+    let len = source::len_of(target, file.file);
+    let path = target.files.get(file.file as usize).map_or("", |file| file.path.as_str());
+    let class = Class::of(path);
+    let (mut copies, small): (Vec<Match>, Vec<Match>) =
+        file.matches.iter().partition(|found| found.len >= tuning.copy_bytes);
+    copies.push(Match { target: len, file: 0, base: 0, len: 0 });
+    let mut cut = Cut { file, class, small: &small, tuning, pieces: Vec::new() };
+    let mut streams = file.streams.iter().peekable();
+    let (mut at, mut before) = (0u64, None);
+    for copy in copies {
+        let after = (copy.len > 0).then_some(copy);
+        while let Some(stream) = streams.next_if(|stream| stream.start < copy.target) {
+            cut.gap(at, stream.start, before.take(), None);
+            let len = stream.end - stream.start;
+            let spans = cut.spans(stream.start, stream.end, None, None);
+            let (class, stream, offset) = (Class::Opened, Some(*stream), stream.start);
+            cut.pieces.push(Piece::Gap(Gap { file: file.file, offset, len, class, spans, stream }));
+            at = offset + len;
+        }
+        cut.gap(at, copy.target, before, after);
+        if copy.len > 0 {
+            cut.pieces.push(Piece::Copy(Slice::Base { file: copy.file, offset: copy.base, len: copy.len }));
+        }
+        (at, before) = (copy.end(), after);
+    }
+    cut.pieces
+}
+
+/// A file being cut.
+struct Cut<'a> {
+    file: &'a Mapped,
+    class: Class,
+    small: &'a [Match],
+    tuning: &'a Tuning,
+    pieces: Vec<Piece>,
+}
+
+impl Cut<'_> {
+    fn spans(&self, offset: u64, end: u64, before: Option<Match>, after: Option<Match>) -> Vec<Span> {
+        let first = self.small.partition_point(|found| found.end() <= offset);
+        let last = self.small.partition_point(|found| found.target < end);
+        let small = self.small.get(first..last).unwrap_or_default();
+        let (class, old, len) = (self.class, self.file.old, end - offset);
+        spans(&Around { class, old, before, after, small, offset, len }, self.tuning)
+    }
+
+    fn gap(&mut self, offset: u64, end: u64, before: Option<Match>, after: Option<Match>) {
+        if end > offset {
+            let spans = self.spans(offset, end, before, after);
+            let (file, class, len) = (self.file.file, self.class, end - offset);
+            self.pieces.push(Piece::Gap(Gap { file, offset, len, class, spans, stream: None }));
+        }
+    }
 }
 
 /// A run of bytes of a target file that a segment rebuilds.
@@ -109,6 +149,8 @@ pub(in crate::pack) struct Segment {
     pub(in crate::pack) parts: Vec<Part>,
     /// The base data it refers to, the most useful last.
     pub(in crate::pack) prefix: Vec<BaseRange>,
+    /// What it refers to when its streams are opened; none when they are not.
+    pub(in crate::pack) opened: Option<Vec<BaseRange>>,
 }
 
 impl Segment {
@@ -169,12 +211,11 @@ pub(super) fn place(
     target: TreeRef<'_>,
     tuning: &Tuning,
 ) -> Placed {
-    gaps.retain(|gap| gap.len > 0);
     let path = |gap: &Gap| target.files.get(gap.file as usize).map_or("", |file| file.path.as_str());
     gaps.sort_by(|a, b| {
         let key = |gap| {
             let path = path(gap);
-            (Class::of(path), extension(path), path, gap.offset)
+            (gap.class, extension(path), path, gap.offset)
         };
         key(a).cmp(&key(b))
     });
@@ -186,11 +227,13 @@ pub(super) fn place(
         segment: Segment::default(),
         len: 0,
         prefix: Prefix::default(),
+        opened: Streams::default(),
         class: None,
     };
     for gap in gaps {
-        let class = Class::of(path(&gap));
-        if open.class.is_some_and(|open| open != class) && open.len >= CLASS_BYTES {
+        let class = gap.class;
+        let apart = class == Class::Opened || open.class == Some(Class::Opened) || open.len >= CLASS_BYTES;
+        if open.class.is_some_and(|open| open != class) && apart {
             open.close();
         }
         open.class = Some(class);
@@ -209,7 +252,36 @@ struct Open<'a> {
     segment: Segment,
     len: u32,
     prefix: Prefix,
+    opened: Streams,
     class: Option<Class>,
+}
+
+/// Streams of a segment, within what decoding may take.
+#[derive(Debug, Default)]
+struct Streams {
+    plain: u64,
+    reference: u64,
+    ranges: Vec<BaseRange>,
+}
+
+impl Streams {
+    /// Plain text of one segment's streams together; a single one may have more.
+    const PLAIN_BYTES: u64 = 14 << 20;
+    /// Old plain text they refer to.
+    const REFERENCE_BYTES: u64 = 12 << 20;
+
+    fn fits(&self, stream: &Stream) -> bool {
+        let reference = stream.reference.map_or(0, |(_, plain)| plain);
+        self.plain + stream.plain <= Self::PLAIN_BYTES && self.reference + reference <= Self::REFERENCE_BYTES
+    }
+
+    fn add(&mut self, stream: &Stream) {
+        self.plain += stream.plain;
+        if let Some((range, plain)) = stream.reference {
+            self.reference += plain;
+            self.ranges.push(range);
+        }
+    }
 }
 
 impl Open<'_> {
@@ -224,7 +296,7 @@ impl Open<'_> {
             // A gap that does not fit begins a segment of its own unless it is longer than any.
             if part < gap.len - done
                 && done == 0
-                && self.len > MAX_SEGMENT_BYTES / 2
+                && (self.len > MAX_SEGMENT_BYTES / 2 || gap.stream.is_some())
                 && gap.len <= u64::from(MAX_SEGMENT_BYTES)
             {
                 self.close();
@@ -232,11 +304,15 @@ impl Open<'_> {
             }
             let spans: Vec<Span> =
                 gap.spans.iter().filter_map(|span| span.for_part(gap.offset + done, part)).collect();
-            if self.len > 0 && !self.prefix.fits(&spans) {
+            let stream_fits = gap.stream.is_none_or(|stream| self.opened.fits(&stream));
+            if self.len > 0 && !(self.prefix.fits(&spans) && stream_fits) {
                 self.close();
                 continue;
             }
             spans.iter().for_each(|span| self.prefix.add(span, self.base));
+            if let Some(stream) = &gap.stream {
+                self.opened.add(stream);
+            }
             let len = u32::try_from(part).unwrap_or(MAX_SEGMENT_BYTES);
             let segment = u32::try_from(self.placed.len()).unwrap_or(u32::MAX);
             let place = Place { segment, offset: self.len, len };
@@ -253,6 +329,8 @@ impl Open<'_> {
         }
         let mut segment = std::mem::take(&mut self.segment);
         let prefix = std::mem::take(&mut self.prefix);
+        let opened = std::mem::take(&mut self.opened);
+        segment.opened = (self.class == Some(Class::Opened)).then_some(opened.ranges);
         segment.prefix = prefix.finish(self.base, self.tuning, self.class);
         self.placed.push(segment);
         self.len = 0;

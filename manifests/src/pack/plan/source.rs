@@ -47,6 +47,23 @@ impl<'a> Source<'a> {
         Ok(self.block(file, last / BLOCK_BYTES)?.get(..end).unwrap_or_default())
     }
 
+    /// Fills `buf` from `offset` on; false when the file ends before.
+    pub(super) fn read(&mut self, file: u32, offset: u64, buf: &mut [u8]) -> Result<bool, PackError> {
+        let mut done = 0;
+        while done < buf.len() {
+            let part = self.after(file, offset + done as u64)?;
+            let count = part.len().min(buf.len() - done);
+            if count == 0 {
+                return Ok(false);
+            }
+            if let (Some(to), Some(from)) = (buf.get_mut(done..done + count), part.get(..count)) {
+                to.copy_from_slice(from);
+            }
+            done += count;
+        }
+        Ok(true)
+    }
+
     fn block(&mut self, file: u32, block: u64) -> Result<&[u8], PackError> {
         let at = (u64::from(file).wrapping_mul(0x9E37_79B1).wrapping_add(block) % SLOTS as u64) as usize;
         let len = self.len(file).saturating_sub(block * BLOCK_BYTES).min(BLOCK_BYTES);
