@@ -18,8 +18,10 @@ use crate::release::FileIdentity;
 
 /// Rounds of estimates, each followed by one sum.
 const ROUNDS: usize = 6;
-/// Sums of single frames and groups tried after that.
+/// Sums of single frames and groups tried after that, at most.
 const TRIES: usize = 96;
+/// Recipe parts and base ranges looked at by all tries together: with very large indexes fewer are tried.
+const WORK: usize = 8 << 20;
 
 /// A frame of a stage.
 type FrameAt = (usize, u32);
@@ -29,16 +31,16 @@ pub(crate) fn search(path: &Path<'_>, pure: &Outcome) -> (Dropped, Outcome) {
     let mut best = Best { path, cost: weigh(path, pure), dropped: none(path), outcome: pure.clone() };
     for _ in 0..ROUNDS {
         let gains = estimate(path, &best.outcome);
-        let worth: Vec<FrameAt> =
-            gains.iter().filter(|(gain, _)| *gain > 0).map(|(_, frame)| *frame).collect();
+        let worth: Vec<FrameAt> = gains.iter().filter(|one| one.gain > 0).map(|one| one.frame).collect();
         if worth.is_empty() || !best.try_without(&worth) {
             break;
         }
     }
-    let mut tries = TRIES;
+    let mut tries = (WORK / size(path).max(1)).clamp(2, TRIES);
     loop {
         let mut groups: Vec<Vec<FrameAt>> = by_heal(path, &best.outcome);
-        groups.extend(estimate(path, &best.outcome).into_iter().take(tries).map(|(_, frame)| vec![frame]));
+        let hopeful = estimate(path, &best.outcome).into_iter().filter(|one| one.at_best > 0);
+        groups.extend(hopeful.take(tries).map(|one| vec![one.frame]));
         let before = best.cost;
         for group in groups {
             let Some(left) = tries.checked_sub(1) else { return (best.dropped, best.outcome) };
@@ -87,18 +89,48 @@ fn none(path: &Path<'_>) -> Dropped {
     path.stages.iter().map(|_| BTreeSet::new()).collect()
 }
 
-/// What leaving out each used frame would save by the weights, the most first. Losses are listed too: they may be wrong.
-fn estimate(path: &Path<'_>, outcome: &Outcome) -> Vec<(i64, FrameAt)> {
+/// Recipe parts and base ranges of a path.
+fn size(path: &Path<'_>) -> usize {
+    let of_stage = |stage: &super::step::Stage<'_>| {
+        let slices = stage.index.files.iter().map(|recipe| recipe.slices.len()).sum::<usize>();
+        slices + stage.index.frames.iter().map(|frame| frame.prefix.len()).sum::<usize>()
+    };
+    path.stages.iter().map(of_stage).sum()
+}
+
+/// What leaving out one frame would save by the weights.
+struct Estimate {
+    /// When nothing else is left out.
+    gain: i64,
+    /// When all it shares with others went with it.
+    at_best: i64,
+    frame: FrameAt,
+}
+
+/// What leaving out each used frame would save, the most first. Losses are listed too.
+fn estimate(path: &Path<'_>, outcome: &Outcome) -> Vec<Estimate> {
     let now = costs(path, outcome);
-    let weights = path.world.input.weights;
-    let readers = readers(path, outcome);
-    let mut only: BTreeMap<FrameAt, u64> = BTreeMap::new();
-    for (id, frames) in &readers {
-        if let ([frame], Some((wounded, needed))) = (frames.as_slice(), outcome.heals.get(id)) {
-            *only.entry(*frame).or_default() += ranges::bytes(&wounded.fetch(needed, id.len));
-        }
+    let input = path.world.input;
+    let weighed = i128::from(input.weights.weigh(&now));
+    let saved = |pack: u64, heal: u64, content: u64, cpu: u64| {
+        let mut then: Costs = now;
+        then.network.pack = then.network.pack.saturating_sub(pack);
+        then.network.heal = then.network.heal.saturating_sub(heal);
+        then.network.content += content;
+        then.disk_written = then.disk_written.saturating_sub(pack + heal);
+        then.temp_peak = then.temp_peak.saturating_sub(pack + heal);
+        then.cpu_micros = then.cpu_micros.saturating_sub(cpu);
+        then.time_micros = then.time_in(input.environment);
+        i64::try_from(weighed - i128::from(input.weights.weigh(&then))).unwrap_or(0)
+    };
+    let (mut alone, mut shared) = (BTreeMap::<FrameAt, u64>::new(), BTreeMap::<FrameAt, u64>::new());
+    for (id, frames) in readers(path, outcome) {
+        let Some((wounded, needed)) = outcome.heals.get(&id) else { continue };
+        let bytes = ranges::bytes(&wounded.fetch(needed, id.len));
+        let sums = if frames.len() == 1 { &mut alone } else { &mut shared };
+        frames.into_iter().for_each(|frame| *sums.entry(frame).or_default() += bytes);
     }
-    let mut gains = Vec::new();
+    let mut estimates = Vec::new();
     for (at, (stage, work)) in path.stages.iter().zip(&outcome.work).enumerate() {
         if !path.may_drop(at) {
             continue;
@@ -106,23 +138,21 @@ fn estimate(path: &Path<'_>, outcome: &Outcome) -> Vec<(i64, FrameAt)> {
         let instead = instead(path, at, outcome);
         for frame in &work.frames {
             let Some(data) = stage.frame(*frame) else { continue };
-            let pack = own_blocks(path, at, outcome, *frame);
-            let heal = only.get(&(at, *frame)).copied().unwrap_or(0);
+            let key = (at, *frame);
+            let heal = alone.get(&key).copied().unwrap_or(0);
+            let all_heals = heal + shared.get(&key).copied().unwrap_or(0);
             let content = instead.get(frame).copied().unwrap_or(0);
-            let mut then: Costs = now;
-            then.network.pack = then.network.pack.saturating_sub(pack);
-            then.network.heal = then.network.heal.saturating_sub(heal);
-            then.network.content += content;
-            then.disk_written = then.disk_written.saturating_sub(pack + heal);
-            then.temp_peak = then.temp_peak.saturating_sub(pack + heal);
-            then.cpu_micros = then.cpu_micros.saturating_sub(cost::frame_micros(data));
-            then.time_micros = then.time_in(path.world.input.environment);
-            let gain = i128::from(weights.weigh(&now)) - i128::from(weights.weigh(&then));
-            gains.push((i64::try_from(gain).unwrap_or(0), (at, *frame)));
+            let pack = own_blocks(path, at, outcome, *frame);
+            let cpu = cost::frame_micros(data);
+            estimates.push(Estimate {
+                gain: saved(pack, heal, content, cpu),
+                at_best: saved(u64::from(data.len) + 2 * BLOCK_LEN, all_heals, content, cpu),
+                frame: key,
+            });
         }
     }
-    gains.sort_by_key(|(gain, frame)| (std::cmp::Reverse(*gain), *frame));
-    gains
+    estimates.sort_by_key(|one| (std::cmp::Reverse(one.gain), one.frame));
+    estimates
 }
 
 /// The frames that read each file to be healed.

@@ -80,10 +80,14 @@ fn add_path(world: &World<'_>, packs: &[usize], candidates: &mut Vec<Candidate>)
     let nothing = Dropped::new();
     let pure = path.evaluate(&nothing);
     let (dropped, mixed) = mix::search(&path, &pure);
+    let mut found = Vec::new();
     if dropped.iter().any(|set| !set.is_empty()) {
-        candidates.extend(assemble::candidate(&path, mixed, kind, format!("{name}-mixed"), true));
+        found.extend(assemble::candidate(&path, mixed, kind, format!("{name}-mixed"), true));
     }
-    candidates.extend(assemble::candidate(&path, pure, kind, name, false));
+    found.extend(assemble::candidate(&path, pure, kind, name, false));
+    // A pack that nothing is asked of makes it a shorter path, which is a candidate of its own.
+    found.retain(|one| one.steps.len() == packs.len());
+    candidates.append(&mut found);
 }
 
 /// `direct`, `full`, `chain-3.1.4` by the releases between.

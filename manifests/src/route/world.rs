@@ -1,6 +1,6 @@
 //! Questions about what is on the disk, answered once.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ops::Range;
 
 use super::input::{Input, Missing};
@@ -54,6 +54,8 @@ pub(crate) struct World<'a> {
     pub(crate) missing: BTreeMap<usize, Vec<Range<u64>>>,
     /// The index of each file of the target of which something is missing.
     pub(crate) wanted: BTreeMap<FileIdentity, usize>,
+    /// Files of the target of which single blocks can be checked. Asked once: leaves may come from a disk.
+    by_block: HashSet<FileIdentity>,
 }
 
 impl<'a> World<'a> {
@@ -72,8 +74,10 @@ impl<'a> World<'a> {
         };
         let missing: BTreeMap<_, _> = missing.into_iter().filter(|(_, set)| !set.is_empty()).collect();
         let id = |at: &usize| input.target.files.get(*at).map(|file| (file.identity, *at));
-        let wanted = missing.keys().filter_map(id).collect();
-        Self { input, whole, missing, wanted }
+        let wanted: BTreeMap<FileIdentity, usize> = missing.keys().filter_map(id).collect();
+        let has_blocks = |id: &&FileIdentity| id.len <= BLOCK_LEN || input.leaves.leaves(id).is_some();
+        let by_block = wanted.keys().filter(has_blocks).copied().collect();
+        Self { input, whole, missing, wanted, by_block }
     }
 
     /// What is missing, as a candidate lists it.
@@ -86,9 +90,9 @@ impl<'a> World<'a> {
         self.whole.get(id).copied()
     }
 
-    /// Whether single blocks of the file can be checked, so that parts of it can be fetched.
+    /// Whether parts of a missing file can be fetched, because single blocks of it can be checked.
     pub(crate) fn has_blocks(&self, id: &FileIdentity) -> bool {
-        id.len <= BLOCK_LEN || self.input.leaves.leaves(id).is_some()
+        self.by_block.contains(id)
     }
 
     /// What is wrong with the file that should lie where `file` of a release lies.

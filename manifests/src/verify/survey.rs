@@ -163,7 +163,11 @@ impl Survey<'_> {
                 }
             }
             _ if guard.len == 0 => file.identity = Some(FileIdentity::EMPTY),
-            _ if wanted.is_some() || listed.is_some() || self.lengths.contains(&guard.len) => {
+            // What the old release lists and the new one does not may still be base data.
+            _ if wanted.is_some()
+                || self.local.listed.contains_key(path)
+                || self.lengths.contains(&guard.len) =>
+            {
                 self.to_hash.push(path.clone());
             }
             // Neither replaced nor reusable: what it holds does not matter.
@@ -249,9 +253,13 @@ impl Survey<'_> {
         let found = Mutex::new(Vec::new());
         for_each(threads, &to_hash, |path| {
             let Some(mut hashed) = hash_file(dir, path, progress)? else { return Ok(()) };
-            // Leaves are worth their memory only where a file is replaced.
+            // Leaves are worth their memory only where a file is replaced, or damaged: what is right of it may be base data.
             let replaced = wanted.get(path).is_some_and(|wanted| *wanted != hashed.identity);
-            if !replaced || contents.contains(&hashed.identity) {
+            let damaged = match local.listed.get(path) {
+                Some(Listed::File { id, .. }) => *id != hashed.identity,
+                _ => false,
+            };
+            if !(replaced || damaged) || contents.contains(&hashed.identity) {
                 hashed.leaves = Vec::new();
             }
             found.lock().unwrap_or_else(PoisonError::into_inner).push((path.clone(), hashed));

@@ -102,3 +102,20 @@ fn a_survey_can_be_stopped() {
     let result = survey(&dir, &release.target.manifest, Depth::Full, 2, &stop);
     assert!(matches!(result, Err(SurveyError::Cancelled)));
 }
+
+#[test]
+fn what_is_right_of_a_damaged_file_is_known_though_it_goes() {
+    let old = release(1, &tree(&[("goes", blocks("abc")), ("stays", file("x"))]));
+    let new = release(2, &tree(&[("stays", file("x"))]));
+    let (temp, dir) = installed(&old);
+    let leaves = |dir| {
+        let local = survey(dir, &new.target.manifest, Depth::Quick, 1, &()).unwrap();
+        local.file(&SafePath::parse("goes").unwrap()).unwrap().leaves.clone()
+    };
+    assert_eq!(leaves(&dir), None, "as it was: nobody needs them");
+    patch(&temp.path().join("goes"), 20_000, b"!");
+    let found = leaves(&dir).unwrap();
+    let right = old.leaves(&old.target.manifest.files[0].identity).unwrap();
+    assert_eq!((found[0], found[2]), (right[0], right[2]));
+    assert_ne!(found[1], right[1]);
+}
