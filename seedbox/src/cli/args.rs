@@ -142,7 +142,7 @@ pub struct PreviewArgs {
 #[derive(Debug, Args)]
 pub struct PackArgs {
     /// A release that a pack is to start from, or `none`. May be repeated. Without it: the previous release of the
-    /// channel, and those that most players run where `serve` has seen them.
+    /// channel, those that most players run where `serve` has seen them, and with `optimize` those that are listed.
     #[arg(long, value_name = "VERSION")]
     pub base: Vec<String>,
     /// How hard to try to make packs small: fast, normal or best.

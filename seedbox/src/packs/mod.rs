@@ -3,10 +3,10 @@
 //! Both releases are read from the repository's own store, never from a build folder: what is packed is what was
 //! hashed. A pack is believed only after it was applied, frame by frame, and every file it rebuilds was hashed.
 
-mod bases;
-mod make;
-mod proof;
 mod popular;
+mod bases;
+mod proof;
+mod make;
 
 pub use bases::{Bases, Full};
 pub(crate) use bases::{Release, choose, empty_list};
