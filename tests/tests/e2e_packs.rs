@@ -58,7 +58,7 @@ fn studio() -> Studio {
     for (number, version) in RELEASES.iter().enumerate() {
         let folder = studio.scratch(&format!("build-{version}"));
         build(&folder, number);
-        let _ = studio.try_publish(&folder, version, &["--level", "fast"]).ok();
+        let _ = studio.try_publish(&folder, version, &["--full", "always"]).ok();
     }
     studio
 }
@@ -153,7 +153,8 @@ fn from_two_releases_back_by_a_chain() {
     let player = installed(&studio, "chain", "1.0");
     let plan = player.plan(&["--weights", "network"]).ok().clone();
     assert_eq!(plan["route"], "chain-1.1", "{plan}");
-    let (install, done) = updates(&studio, &player, &["--weights", "network", "--no-peers"]);
+    let (install, done) =
+        updates(&studio, &player, &["--weights", "network", "--no-peers", "--pack-quota", "1G"]);
     assert_eq!(done["route"], "chain-1.1");
     as_promised(&done);
     assert!(install.network() < 1_000_000, "{install:?}");
@@ -309,4 +310,67 @@ fn packs_are_offered_after_the_update() {
     assert_eq!(done["route"], "direct");
     assert!(install.peers + install.lan > 0 && install.origin == 0, "{install:?}");
     let _ = giving.kill();
+}
+
+/// Overwrites part of a file as a bad disk would: length, times and inode stay.
+fn rot(path: &Path, range: std::ops::Range<usize>) {
+    let modified = fs::metadata(path).unwrap().modified().unwrap();
+    let mut bytes = fs::read(path).unwrap();
+    bytes[range].fill(b'?');
+    let mut file = fs::OpenOptions::new().write(true).open(path).unwrap();
+    std::io::Write::write_all(&mut file, &bytes).unwrap();
+    file.set_modified(modified).unwrap();
+}
+
+#[test]
+fn frames_that_come_out_wrong_are_fetched_another_way() {
+    let studio = studio();
+    let _seedbox = studio.serve();
+    let player = installed(&studio, "rotten", "1.1");
+    // The record still says that the archive is right, so the route counts on it.
+    rot(&player.dir.join("data/world.pak"), 400_000..900_000);
+    let (install, done) = updates(&studio, &player, &["--no-peers"]);
+    assert_eq!(done["route"], "direct");
+    assert!(install.network() > done["bytes_promised"].as_u64().unwrap(), "{done}");
+    assert!(player.verify(&[]).ok()["intact"].as_bool().unwrap());
+}
+
+#[test]
+fn another_installs_identical_files_are_copied() {
+    let studio = studio();
+    let _seedbox = studio.serve();
+    let first = installed(&studio, "first", "1.2");
+    let second = studio.player("second");
+    let from = first.dir.to_str().unwrap();
+    let outcome = second.install(&["--reuse-from", from, "--no-peers"]);
+    assert_eq!(Install::of(outcome.ok()).network(), 0, "{outcome}");
+    assert_same(&studio.scratch("build-1.2"), &second.dir);
+    // Of an older release, what is the same; a folder that is no install is an error that names it.
+    let old = installed(&studio, "old", "1.0");
+    let third = studio.player("third");
+    let outcome = third.install(&["--reuse-from", old.dir.to_str().unwrap(), "--no-peers"]);
+    let install = Install::of(outcome.ok());
+    assert!(install.network() > 0 && install.network() < 4_500_000, "{outcome}");
+    assert_same(&studio.scratch("build-1.2"), &third.dir);
+    let nowhere = studio.scratch("nowhere");
+    studio.player("fourth").install(&["--reuse-from", nowhere.to_str().unwrap()]).failed("E-FOLDER-MISSING");
+}
+
+#[test]
+fn what_peers_do_not_want_makes_room() {
+    let studio = studio();
+    let _seedbox = studio.serve();
+    let player = installed(&studio, "small", "1.0");
+    let (_, done) = updates(&studio, &player, &["--no-peers", "--route", "chain-1.1", "--pack-quota", "1G"]);
+    assert_eq!(done["route"], "chain-1.1");
+    let packs = cached(&player);
+    assert_eq!(packs.len(), 2);
+    let blocks = |path: &PathBuf| fs::metadata(path).unwrap().len();
+    let larger = packs.iter().map(blocks).max().unwrap();
+    let quota = (larger + (32 << 10)).to_string();
+    let _ = player.update(&["--no-peers", "--pack-quota", &quota]).ok();
+    assert_eq!(cached(&player).len(), 1, "one of them fits");
+    let _ = player.update(&["--no-peers", "--pack-quota", "0"]).ok();
+    let left = fs::read_dir(player.dir.join(".samara/packs")).unwrap().count();
+    assert_eq!(left, 0, "nothing of a pack stays behind");
 }

@@ -99,6 +99,9 @@ pub struct RouteArgs {
     /// Take this one of the routes that `plan` shows, whatever it costs.
     #[arg(long, value_name = "NAME")]
     pub route: Option<String>,
+    /// Another install on this machine, of any game: its files are copied where they are the same. May be repeated.
+    #[arg(long, value_name = "DIR")]
+    pub reuse_from: Vec<PathBuf>,
 }
 
 /// See [`RouteArgs::weights`].
@@ -121,7 +124,11 @@ impl WeightsArg {
 
 impl RouteArgs {
     fn preference(&self) -> Preference {
-        Preference { weights: self.weights.weights(), route: self.route.clone() }
+        Preference {
+            weights: self.weights.weights(),
+            route: self.route.clone(),
+            reuse_from: self.reuse_from.clone(),
+        }
     }
 }
 

@@ -92,11 +92,18 @@ fn details(view: &TaskView) -> String {
     if view.total_bytes > 0 {
         parts.push(format!("{} of {}", HumanBytes(view.done_bytes), HumanBytes(view.total_bytes)));
     }
-    if view.phase == Phase::Downloading {
-        parts.push(format!("{}/s", HumanBytes(view.download_rate)));
+    let rate = match view.phase {
+        Phase::Downloading => Some(view.download_rate),
+        Phase::Rebuilding => Some(view.progress_rate),
+        _ => None,
+    };
+    if let Some(rate) = rate {
+        parts.push(format!("{}/s", HumanBytes(rate)));
         if let Some(left) = view.time_left {
             parts.push(format!("{:#} left", HumanDuration(Duration::from_secs(left.as_secs()))));
         }
+    }
+    if view.phase == Phase::Downloading {
         let from = [
             ("network neighbours", view.sources.lan),
             ("peers", view.sources.all_peers()),
@@ -174,6 +181,7 @@ fn installed(summary: &Summary) -> String {
     }
     let mut lines = vec![format!("{name} is ready, after {:.1} s.", summary.elapsed.as_secs_f64())];
     lines.push(figures(summary));
+    lines.extend(route(summary));
     for path in &summary.kept_aside {
         lines.push(format!("Your own version of a file was kept as {path}."));
     }
@@ -192,6 +200,16 @@ fn figures(summary: &Summary) -> String {
         HumanBytes(from.origin()),
         HumanBytes(summary.written_bytes),
     )
+}
+
+/// How it came, when there was a choice.
+fn route(summary: &Summary) -> Option<String> {
+    let name = summary.route.as_deref()?;
+    let saved = summary.plain_bytes.saturating_sub(summary.sources.network());
+    Some(match saved {
+        0 => format!("Route: {name}."),
+        saved => format!("Route: {name}; {} less than the changed files as they are.", HumanBytes(saved)),
+    })
 }
 
 fn verified(report: &VerifyReport) -> String {

@@ -18,6 +18,7 @@ pub(crate) fn progress(view: &TaskView) -> Value {
         "total_bytes": view.total_bytes,
         "download_rate": view.download_rate,
         "upload_rate": view.upload_rate,
+        "progress_rate": view.progress_rate,
         "seconds_left": view.time_left.map(|left| left.as_secs()),
         "peers": view.peers,
         "bytes_local": view.sources.local,

@@ -162,6 +162,7 @@ impl Rates {
         (self.uploaded, self.done) = (view.uploaded_bytes, view.done_bytes);
         view.download_rate = self.download as u64;
         view.upload_rate = self.upload as u64;
+        view.progress_rate = self.progress as u64;
         let left = view.total_bytes.saturating_sub(view.done_bytes);
         let sensible = self.progress > 1.0 && left > 0 && !view.phase.is_final();
         view.time_left = sensible.then(|| Duration::from_secs_f64((left as f64 / self.progress).min(1e7)));
@@ -196,7 +197,7 @@ impl Task {
     pub(crate) fn enter(&self, phase: Phase, total_bytes: u64) {
         self.update(|view| {
             (view.phase, view.done_bytes, view.total_bytes) = (phase, 0, total_bytes);
-            (view.time_left, view.download_rate) = (None, 0);
+            (view.time_left, view.download_rate, view.progress_rate) = (None, 0, 0);
         });
     }
 
@@ -239,6 +240,7 @@ mod tests {
             uploaded_bytes: 0,
             download_rate: 0,
             upload_rate: 0,
+            progress_rate: 0,
             time_left: None,
             peers: 0,
             failure: None,

@@ -9,6 +9,7 @@ use futures_util::future::BoxFuture;
 use manifests::apply::{Applied, Applier, ApplyError};
 use manifests::plan::{self, Local, Plan};
 use manifests::release::FileIdentity;
+use manifests::reuse;
 use manifests::route::{Candidate, Kind};
 use manifests::verify::{self, Depth};
 
@@ -19,6 +20,8 @@ use crate::engine::goal::{Goal, Leaves};
 use crate::engine::jobs;
 use crate::engine::ledger;
 use crate::engine::meter::{Meter, blocking};
+use crate::engine::neighbours::Neighbours;
+use crate::engine::packs::keep::Offering;
 use crate::engine::packs::phase::{self, Decision, Question};
 use crate::engine::packs::setup::{self, Chosen};
 use crate::engine::snapshot::{Phase, SourceBytes, Summary};
@@ -86,7 +89,7 @@ async fn attempt(
     }
     summary.changed = true;
     let content = fetch_content(context, task, goal, &plan, kept).await?;
-    let plan = make_plan(goal, &local, Some(content.clone())).await?;
+    let (local, plan) = plan_with_moved(context, task, goal, local, &content).await?;
     let plan = if goal.way.route.as_deref() == Some(Kind::Plain.name()) {
         plan.whole_files(&goal.target.manifest.files)
     } else {
@@ -118,7 +121,20 @@ async fn attempt(
         offers: &decision.offers,
     };
     let carrying: BoxFuture<'_, _> = Box::pin(phase::carry_out(context, task, &chosen, summary));
-    let mut offering = carrying.await?;
+    let mut offering = match carrying.await {
+        Err(error @ LaunchError::StorageFault { .. }) => return Err(full_disk(goal).unwrap_or(error)),
+        carried => carried?,
+    };
+    if goal.sources.peers {
+        let ways = &goal.ways.packs;
+        let taken: Vec<FileIdentity> = candidate
+            .steps
+            .iter()
+            .filter_map(|step| ways.get(step.pack))
+            .map(|way| way.entry.identity)
+            .collect();
+        offering.extend(Offering::start(context, task, &goal.dir, (&goal.hints, &taken)).await?);
+    }
     missing = applier.missing();
     let done = offering
         .during(Box::pin(async {
@@ -153,9 +169,28 @@ pub(crate) async fn weigh(
         return Ok(None);
     }
     let content = fetch_content(context, task, goal, &plan, kept).await?;
-    let plan = make_plan(goal, &local, Some(content.clone())).await?;
-    let question =
-        Question { goal, local: &local, plan: &plan, content: &content, missing: None, keep: false };
+    let (local, plan) = plan_with_moved(context, task, goal, local, &content).await?;
+    let missing = {
+        let (paths, manifest, plan) =
+            (goal.way.reuse_from.clone(), goal.target.manifest.clone(), plan.clone());
+        blocking(move || {
+            let neighbours = Neighbours::look(&paths)?;
+            let fetch = plan.fetch(&manifest.files).filter(|(_, ranges)| !ranges.is_empty());
+            Ok(neighbours.without(&manifest.files, fetch))
+        })
+        .await?
+    };
+    if missing.is_empty() {
+        return Ok(None);
+    }
+    let question = Question {
+        goal,
+        local: &local,
+        plan: &plan,
+        content: &content,
+        missing: Some(&missing),
+        keep: false,
+    };
     let choosing: BoxFuture<'_, _> = Box::pin(phase::choose(context, task, question));
     Ok(Some(choosing.await?))
 }
@@ -166,6 +201,8 @@ fn promise(summary: &mut Summary, goal: &Goal, candidate: &Candidate, decision: 
     if summary.route.is_none() {
         summary.route = Some(candidate.name.clone());
         summary.promised_bytes = candidate.costs.network.payload();
+        let plain = decision.route.named(Kind::Plain.name());
+        summary.plain_bytes = plain.map_or(0, |plain| plain.costs.network.payload());
     }
     // The indexes of packs are bytes like theirs; where no web is to be used they pass for the signed documents that
     // come from the repository all the same.
@@ -186,6 +223,36 @@ async fn make_plan(goal: &Goal, local: &Arc<Local>, content: Option<Content>) ->
     let (local, manifest, options) = (local.clone(), goal.target.manifest.clone(), goal.options);
     let leaves = Leaves { dir: goal.dir.clone(), content };
     blocking(move || Ok(plan::plan(&local, &manifest, &leaves, options))).await
+}
+
+/// The plan with everything that is known about the release; blocks that moved within the files here are looked for
+/// where the plan says that they may be.
+async fn plan_with_moved(
+    context: &Context,
+    task: &Task,
+    goal: &Goal,
+    local: Arc<Local>,
+    content: &Content,
+) -> Result<(Arc<Local>, Plan), LaunchError> {
+    let plan = make_plan(goal, &local, Some(content.clone())).await?;
+    if plan.wants_sums.is_empty() {
+        return Ok((local, plan));
+    }
+    task.enter(Phase::Checking, 0);
+    let sums = goal.repo.fetch_sums(context.http().await?, &plan.wants_sums).await;
+    if sums.is_empty() {
+        return Ok((local, plan));
+    }
+    task.enter(Phase::Scanning, 0);
+    let (dir, manifest, meter) = (goal.dir.clone(), goal.target.manifest.clone(), Meter(task.clone()));
+    let leaves = Leaves { dir: goal.dir.clone(), content: Some(content.clone()) };
+    let local = blocking(move || {
+        let pieces = reuse::find(&dir, &local, &manifest, &plan, &leaves, &sums, &meter)?;
+        Ok(Arc::new(Local { pieces, ..Arc::unwrap_or_clone(local) }))
+    })
+    .await?;
+    let plan = make_plan(goal, &local, Some(content.clone())).await?;
+    Ok((local, plan))
 }
 
 /// The torrent and the leaf hashes of the release: kept ones, or the repository's.
@@ -218,9 +285,12 @@ async fn stage(task: &Task, goal: &Goal, plan: Plan, content: &Content) -> Resul
     task.enter(Phase::Scanning, 0);
     let (dir, target, meter) = (goal.dir.clone(), goal.target.clone(), Meter(task.clone()));
     let leaves = Leaves { dir: goal.dir.clone(), content: Some(content.clone()) };
+    let reuse_from = goal.way.reuse_from.clone();
     blocking(move || {
+        let neighbours = Neighbours::look(&reuse_from)?;
         let applier = Applier::new(dir, target, plan)?;
         applier.prepare(&leaves, &meter)?;
+        neighbours.copy(&applier, &meter)?;
         Ok(Arc::new(applier))
     })
     .await

@@ -186,6 +186,8 @@ pub struct Preference {
     pub weights: Weights,
     /// This candidate, whatever it costs.
     pub route: Option<String>,
+    /// Other installs on this machine whose files may be copied where they are the same.
+    pub reuse_from: Vec<PathBuf>,
 }
 
 /// Seeding after an install or update has ended.

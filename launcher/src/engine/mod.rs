@@ -19,6 +19,7 @@ mod repository;
 mod goal;
 mod jobs;
 mod packs;
+mod neighbours;
 mod change;
 mod releases;
 mod install;

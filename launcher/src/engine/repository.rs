@@ -1,10 +1,15 @@
 //! The repository's public folder as a launcher sees it: a plain static site.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use futures_util::StreamExt as _;
+use futures_util::future::BoxFuture;
 use manifests::folder::{InstallDir, LeafSource as _};
+use manifests::hash::{self, sums_from_bytes};
+
 use manifests::release::{FileIdentity, ReleaseManifest};
+use manifests::reuse::SumSource;
 use url::Url;
 
 use crate::engine::content::{self, Content, TORRENT_LEN_MAX};
@@ -13,6 +18,27 @@ use crate::error::LaunchError;
 
 /// Requests for leaf hashes at a time.
 const LEAF_REQUESTS: usize = 16;
+
+/// Rolling checksums fetched for one operation, at most, in bytes: those of 128 GiB of files.
+const SUMS_BYTES_MAX: u64 = 64 << 20;
+
+/// One checksum a block.
+type SumsOfFile = (FileIdentity, Vec<u64>);
+
+/// Rolling checksums by file.
+pub(crate) struct Sums(HashMap<FileIdentity, Vec<u64>>);
+
+impl Sums {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl SumSource for Sums {
+    fn sums(&self, identity: &FileIdentity) -> Option<Vec<u64>> {
+        self.0.get(identity).cloned()
+    }
+}
 
 /// A repository's address.
 #[derive(Debug, Clone)]
@@ -58,6 +84,26 @@ impl Repository {
         let name = format!("torrents/{}.torrent", hex::encode(manifest.info_hash_v2));
         let bytes = http.get(&self.at(&name)?, Limits::for_len(TORRENT_LEN_MAX)).await?;
         content::keep(dir.clone(), manifest, bytes).await
+    }
+
+    /// The published rolling checksums of these files, as far as they can be had. Nobody vouches for them: they only say
+    /// where to look.
+    pub(crate) async fn fetch_sums(&self, http: &Http, files: &[FileIdentity]) -> Sums {
+        let mut room = SUMS_BYTES_MAX;
+        let mut fetches: Vec<BoxFuture<'_, Option<SumsOfFile>>> = Vec::new();
+        for identity in files {
+            let len = hash::leaf_count(identity.len).saturating_mul(8);
+            let Some(left) = room.checked_sub(len) else { continue };
+            room = left;
+            fetches.push(Box::pin(async move {
+                let url = self.at(&format!("blobs/{identity}.sums")).ok()?;
+                let bytes = http.get(&url, Limits::for_len(len)).await.ok()?;
+                Some((*identity, sums_from_bytes(&bytes)?))
+            }));
+        }
+        let found: Vec<_> =
+            futures_util::stream::iter(fetches).buffer_unordered(LEAF_REQUESTS).collect().await;
+        Sums(found.into_iter().flatten().collect())
     }
 
     /// Brings the published leaf hashes of these files into the install, as far as they can be had. They are checked

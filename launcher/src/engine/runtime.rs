@@ -147,6 +147,7 @@ fn new_view(task: TaskId, operation: &Operation) -> TaskView {
         uploaded_bytes: 0,
         download_rate: 0,
         upload_rate: 0,
+        progress_rate: 0,
         time_left: None,
         peers: 0,
         failure: None,

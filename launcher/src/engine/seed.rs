@@ -54,7 +54,7 @@ pub(crate) async fn seed(
     })
     .await?;
     let mut transfer = Transfer::start(context, task, job, Box::new(|_, _| {})).await?;
-    let mut packs = Offering::start(context, task, &dir, &record.hints).await?;
+    let mut packs = Offering::start(context, task, &dir, (&record.hints, &[])).await?;
     task.enter(Phase::Seeding, 0);
     let ended = packs.during(Box::pin(transfer.seed(linger))).await;
     let (traffic, of_packs) = (transfer.end().await, packs.end().await);

@@ -167,6 +167,8 @@ pub struct TaskView {
     pub download_rate: u64,
     /// Payload bytes per second to others, smoothed.
     pub upload_rate: u64,
+    /// Bytes of this phase done per second, smoothed.
+    pub progress_rate: u64,
     /// Time left of this phase, when it can be told.
     pub time_left: Option<Duration>,
     /// Connected peers.
@@ -262,8 +264,10 @@ pub struct Summary {
     pub pack_bytes: u64,
     /// The route that was taken; none when nothing had to be fetched.
     pub route: Option<String>,
-    /// Payload bytes that the route was to take, and what it was to write.
+    /// Payload bytes that the route was to take.
     pub promised_bytes: u64,
+    /// Payload bytes that fetching the changed files as they are would have taken.
+    pub plain_bytes: u64,
     /// Files of the player's that stood where the release has one: kept, under these names.
     pub kept_aside: Vec<String>,
 }

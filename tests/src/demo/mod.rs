@@ -191,6 +191,7 @@ fn what_next(world: &World, players: &[Player], dir: &Path) -> String {
         "The seedbox and {} players keep serving; Ctrl-C ends them. Things to try from another terminal:\n\n  \
          curl {url}metrics\n  \
          cargo run --profile demo -p launcher -- install --repo {url} --trust {root} --game {game} --dir {fifth}\n  \
+         cargo run --profile demo -p launcher -- plan --dir {fifth}\n  \
          cargo run --profile demo -p launcher -- verify --repair --dir {fifth}\n",
         players.len(),
         url = world.url(),

@@ -6,6 +6,7 @@ use futures_util::StreamExt as _;
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
 use manifests::folder::InstallDir;
+use manifests::release::FileIdentity;
 use protocol::blockset::BlockSet;
 use protocol::metainfo::Torrent;
 
@@ -59,7 +60,7 @@ pub(crate) fn tidy(dir: &Arc<InstallDir>, quota: u64, gone: &[String]) {
     for slot in cache::slots(dir) {
         match slot.record() {
             Some(record) if !gone.contains(&record.version) && !record.blocks.is_empty() => {
-                left.push((slot, record))
+                left.push((slot, record));
             }
             _ => slot.remove(),
         }
@@ -88,15 +89,20 @@ impl Offering {
         self.packs.push((slot, record, have, transfer));
     }
 
-    /// Offers every cached pack of which there is something. One that cannot be offered is left out.
+    /// Takes all that another one has.
+    pub(crate) fn extend(&mut self, other: Self) {
+        self.packs.extend(other.packs);
+    }
+
+    /// Offers every cached pack of which there is something, but for `except`. One that cannot be offered is left out.
     pub(crate) async fn start(
         context: &Context,
         task: &Task,
         dir: &Arc<InstallDir>,
-        hints: &Hints,
+        (hints, except): (&Hints, &[FileIdentity]),
     ) -> Result<Self, LaunchError> {
-        let dir = dir.clone();
-        let found = blocking(move || Ok(find(&dir))).await?;
+        let (dir, except) = (dir.clone(), except.to_vec());
+        let found = blocking(move || Ok(find(&dir, &except))).await?;
         let mut offering = Self::default();
         for pack in found {
             let sources = Sources { peers: true, web: false };
@@ -145,10 +151,11 @@ impl Offering {
 }
 
 /// The packs that can be offered, most lately used first.
-fn find(dir: &Arc<InstallDir>) -> Vec<StepPack> {
+fn find(dir: &Arc<InstallDir>, except: &[FileIdentity]) -> Vec<StepPack> {
     let mut records: Vec<(Slot, PackRecord)> =
         cache::slots(dir).into_iter().filter_map(|slot| slot.record().map(|record| (slot, record))).collect();
     records.sort_by_key(|(slot, record)| (std::cmp::Reverse(record.used_at), slot.identity));
+    records.retain(|(slot, _)| !except.contains(&slot.identity));
     records.into_iter().take(OFFERED_MAX).filter_map(|(slot, record)| offer(dir, slot, record)).collect()
 }
 
@@ -165,4 +172,73 @@ fn offer(dir: &InstallDir, slot: Slot, record: PackRecord) -> Option<StepPack> {
     let have = slot.right_blocks(&torrent, guard).ok()?;
     let wanted = BlockSet::new(torrent.layout.block_count());
     (!have.is_empty()).then(|| StepPack { slot, torrent: Arc::new(torrent), record, have, wanted })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use manifests::path::SafePath;
+
+    fn cached(
+        dir: &Arc<InstallDir>,
+        number: u8,
+        version: &str,
+        blocks: u32,
+        age_days: u64,
+        sent: u64,
+    ) -> Slot {
+        let slot = Slot::new(dir.clone(), FileIdentity { len: 1 << 20, root: [number; 32] });
+        let mut record = PackRecord::new(version, &[number; 32]);
+        record.used_at = 1_000 * DAY_SECS - age_days * DAY_SECS;
+        record.sent_bytes = sent;
+        let mut have = BlockSet::new(64);
+        have.insert_range(0..blocks);
+        slot.save(record, &have).unwrap();
+        dir.put(&SafePath::parse(&format!("packs/{}.pack", slot.identity)).unwrap(), b"x").unwrap();
+        slot
+    }
+
+    fn left(dir: &Arc<InstallDir>) -> Vec<u8> {
+        let mut left: Vec<u8> = cache::slots(dir).iter().map(|slot| slot.identity.root[0]).collect();
+        left.sort_unstable();
+        left
+    }
+
+    #[test]
+    fn the_quota_is_a_tenth_of_the_game_and_bounded() {
+        assert_eq!(quota(None, 1000), 100);
+        assert_eq!(quota(None, u64::MAX), QUOTA_MAX);
+        assert_eq!(quota(Some(7), 1000), 7);
+    }
+
+    #[test]
+    fn the_oldest_go_first_but_what_peers_take_stays() {
+        let block = 16 * 1024;
+        // (quota in blocks, what stays): 1 is old, 2 is old and wanted, 3 is new.
+        for (quota, stays) in [(30, vec![1, 2, 3]), (20, vec![2, 3]), (10, vec![2]), (0, vec![])] {
+            let temp = tempfile::tempdir().unwrap();
+            let dir = Arc::new(InstallDir::create(temp.path(), "maple", false).unwrap());
+            cached(&dir, 1, "1.1", 10, 9, 0);
+            cached(&dir, 2, "1.1", 10, 8, 9 * SENT_PER_DAY);
+            cached(&dir, 3, "1.1", 10, 1, 0);
+            tidy(&dir, quota * block, &[]);
+            assert_eq!(left(&dir), stays, "{quota} blocks");
+        }
+    }
+
+    #[test]
+    fn packs_of_releases_that_are_gone_go_and_so_does_what_has_no_record() {
+        let temp = tempfile::tempdir().unwrap();
+        let dir = Arc::new(InstallDir::create(temp.path(), "maple", false).unwrap());
+        cached(&dir, 1, "1.1", 10, 0, 0);
+        cached(&dir, 2, "1.2", 10, 0, 0);
+        let slot = cached(&dir, 3, "1.2", 10, 0, 0);
+        dir.fs().remove_file(&format!(".samara/packs/{}.json", slot.identity)).unwrap();
+        cached(&dir, 4, "1.2", 0, 0, 0);
+        assert_eq!(versions(&dir), ["1.1", "1.2"]);
+        tidy(&dir, u64::MAX, &["1.1".to_owned()]);
+        assert_eq!(left(&dir), [2]);
+        let names = dir.fs().list(".samara/packs").unwrap();
+        assert_eq!(names.len(), 2, "nothing of the others is left: {names:?}");
+    }
 }

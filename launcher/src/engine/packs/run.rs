@@ -176,11 +176,11 @@ impl Run {
         match arrival.source {
             Source::Pack(step) => {
                 for at in work::blocks(&arrival.range) {
-                    self.work.arrived(step, at);
                     let number = u32::try_from(at / u64::from(BLOCK_LEN)).unwrap_or(u32::MAX);
-                    self.packs.get_mut(step).into_iter().for_each(|pack| {
-                        pack.have.set(number);
-                    });
+                    // A block counts once, however often it is told.
+                    if self.packs.get_mut(step).is_some_and(|pack| pack.have.set(number)) {
+                        self.work.arrived(step, at);
+                    }
                 }
             }
             Source::Content => {

@@ -142,7 +142,7 @@ impl Work {
                 for write in &build.writes {
                     match *write {
                         Write::Base { at, file, offset, len } => {
-                            copies.push((file, Put { output, at, offset, len }))
+                            copies.push((file, Put { output, at, offset, len }));
                         }
                         Write::Frame { at, frame, offset, len } => {
                             of_frame.entry(frame).or_default().push(Put { output, at, offset, len });
@@ -318,3 +318,7 @@ pub(crate) fn blocks(range: &Range<u64>) -> impl Iterator<Item = u64> + use<> {
     let end = if range.is_empty() { 0 } else { range.end.div_ceil(BLOCK) };
     (range.start / BLOCK..end).map(|block| block * BLOCK)
 }
+
+#[cfg(test)]
+#[path = "work_tests.rs"]
+mod tests;
