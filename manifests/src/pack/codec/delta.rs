@@ -21,7 +21,7 @@ fn max_delta_len(plain_len: usize) -> usize {
 
 /// Most memory decoding takes beside the frame, in bytes.
 pub fn memory(prefix_len: u64, delta_len: u64, plain_len: u64) -> u64 {
-    prefix_len + lzma::memory(0, delta_len).max(delta_len + plain_len)
+    prefix_len + lzma::memory(0, 0, delta_len).max(delta_len + plain_len)
 }
 
 fn damaged() -> CodecError {
@@ -45,7 +45,7 @@ pub fn encode(
         return Ok(None);
     }
     let by_zstd = zstd::encode(&[], &delta, zstd::Params::of(level))?;
-    let by_lzma = lzma::encode(&[], &delta, lzma::Params::DEFAULT)?;
+    let by_lzma = lzma::encode(&[], 0, &delta, lzma::Params::DEFAULT)?;
     let (method, coded) = if by_lzma.len() as u64 * 100 <= by_zstd.len() as u64 * 97 {
         (Method::DeltaXz, by_lzma)
     } else {
@@ -285,7 +285,7 @@ mod tests {
     #[test]
     fn shifted_tables_cost_almost_nothing() {
         let (old, new) = (table(0), table(0x1234));
-        let by_lzma = lzma::encode(&old, &new, lzma::Params::DEFAULT).unwrap().len();
+        let by_lzma = lzma::encode(&old, old.len(), &new, lzma::Params::DEFAULT).unwrap().len();
         let by_delta = round(&old, &new);
         assert!(by_delta * 4 < by_lzma, "{by_delta} {by_lzma}");
         let moved = [b"in front", &old[5000..], b"between", &old[..5000]].concat();

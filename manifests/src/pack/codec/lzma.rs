@@ -1,7 +1,7 @@
 //! LZMA with the base ranges as preset dictionary: the entropy coder that wins where zstd's ends.
 //!
-//! A frame is one byte of parameters and the raw range-coded stream, without headers, end marker or the stream's first
-//! byte, which is always zero.
+//! A frame is one byte of parameters, one that says how much of the prefix is used, and the raw range-coded stream,
+//! without headers, end marker or the stream's first byte, which is always zero.
 
 use std::io::{Read as _, Write as _};
 
@@ -66,7 +66,9 @@ impl Params {
         } else {
             Filter::None
         };
-        Self { filter, ..Self::DEFAULT }
+        // Text has no words of two or four bytes.
+        let pb = if plain.contains(&0) { Self::DEFAULT.pb } else { 0 };
+        Self { pb, filter, ..Self::DEFAULT }
     }
 
     fn byte(self) -> u8 {
@@ -81,10 +83,23 @@ impl Params {
     }
 }
 
-/// Most memory decoding takes beside the frame, in bytes: the prefix and its copy in the window, which grows by the
-/// plain text and may be moved for it, and the plain text itself.
-pub fn memory(prefix_len: u64, plain_len: u64) -> u64 {
-    2 * prefix_len + 2 * plain_len
+/// How much of the prefix is used is told in these.
+const REACH_UNIT: usize = 128 << 10;
+
+/// Most memory decoding takes beside the frame, in bytes, with the last `reach` bytes of the prefix in the window: the
+/// prefix and the window; or, the prefix let go of, the window, which grows by the plain text and may be moved for it,
+/// and the plain text itself.
+pub fn memory(prefix_len: u64, reach: u64, plain_len: u64) -> u64 {
+    (prefix_len + reach).max(2 * reach + 2 * plain_len)
+}
+
+/// The longest reach into a prefix with which decoding takes no more than `limit` bytes of memory; none where there is
+/// none.
+pub fn reach(prefix_len: usize, plain_len: usize, limit: u64) -> Option<usize> {
+    let left = limit.checked_sub(2 * plain_len as u64)? / 2;
+    let left = left.min(limit.checked_sub(prefix_len as u64)?);
+    let whole = usize::try_from(left).ok()? / REACH_UNIT * REACH_UNIT;
+    Some(prefix_len.min(whole).min(usize::from(u8::MAX) * REACH_UNIT))
 }
 
 /// The dictionary that reaches over everything.
@@ -98,12 +113,19 @@ fn failed(error: std::io::Error) -> CodecError {
     CodecError(format!("lzma: {error}"))
 }
 
-/// Compresses `plain` with `prefix` before it.
+/// The last `units` of the prefix.
+fn within(prefix: &[u8], units: u8) -> &[u8] {
+    let used = prefix.len().min(usize::from(units) * REACH_UNIT);
+    prefix.get(prefix.len() - used..).unwrap_or_default()
+}
+
+/// Compresses `plain` with the last `reach` bytes of `prefix` before it, up to a whole [`REACH_UNIT`].
 ///
 /// # Errors
 /// [`CodecError`] when the encoder refuses.
-pub fn encode(prefix: &[u8], plain: &[u8], params: Params) -> Result<Vec<u8>, CodecError> {
-    let mut prefix = prefix.to_vec();
+pub fn encode(prefix: &[u8], reach: usize, plain: &[u8], params: Params) -> Result<Vec<u8>, CodecError> {
+    let units = u8::try_from(reach.div_ceil(REACH_UNIT)).unwrap_or(u8::MAX);
+    let mut prefix = within(prefix, units).to_vec();
     let filtered = (params.filter != Filter::None).then(|| {
         let mut filtered = plain.to_vec();
         params.filter.apply(&mut filtered);
@@ -129,9 +151,10 @@ pub fn encode(prefix: &[u8], plain: &[u8], params: Params) -> Result<Vec<u8>, Co
     writer.write_all(plain).map_err(failed)?;
     let mut frame = writer.finish().map_err(failed)?;
     match frame.first_mut() {
-        Some(first) if *first == 0 => *first = params.byte(),
+        Some(first) if *first == 0 => *first = units,
         _ => return Err(CodecError("lzma: the stream begins otherwise".to_owned())),
     }
+    frame.insert(0, params.byte());
     Ok(frame)
 }
 
@@ -140,11 +163,15 @@ pub fn encode(prefix: &[u8], plain: &[u8], params: Params) -> Result<Vec<u8>, Co
 /// # Errors
 /// [`CodecError`] for damaged data or another length.
 pub fn decode(mut prefix: Vec<u8>, frame: &[u8], plain_len: usize) -> Result<Vec<u8>, CodecError> {
-    let (byte, stream) = frame.split_first().ok_or_else(|| CodecError("lzma: no data".to_owned()))?;
+    let Some(([byte, units], stream)) = frame.split_first_chunk() else {
+        return Err(CodecError("lzma: no data".to_owned()));
+    };
     let params = Params::parse(*byte)?;
-    params.filter.apply(&mut prefix);
-    let dictionary = dictionary(prefix.len(), plain_len)?;
-    let preset = if prefix.is_empty() { None } else { Some(prefix.as_slice()) };
+    let unused = prefix.len() - within(&prefix, *units).len();
+    params.filter.apply(prefix.get_mut(unused..).unwrap_or_default());
+    let used = prefix.get(unused..).unwrap_or_default();
+    let dictionary = dictionary(used.len(), plain_len)?;
+    let preset = if used.is_empty() { None } else { Some(used) };
     let (lc, lp, pb) = (params.lc.into(), params.lp.into(), params.pb.into());
     let stream = [0].as_slice().chain(stream);
     let reader = LzmaReader::new(stream, plain_len as u64, lc, lp, pb, dictionary, preset).map_err(failed)?;
@@ -203,20 +230,41 @@ mod tests {
         let prefix = sample(7, 70_000);
         let plain = [&prefix[..9000], b"new", &sample(9, 5000)[..], &prefix[61_000..]].concat();
         for params in ALL {
-            let frame = encode(&prefix, &plain, params).unwrap();
-            assert!(frame.len() < encode(&[], &plain, params).unwrap().len() / 2, "{params:?}");
+            let frame = encode(&prefix, prefix.len(), &plain, params).unwrap();
+            assert!(frame.len() < encode(&[], 0, &plain, params).unwrap().len() / 2, "{params:?}");
             assert_eq!(decode(prefix.clone(), &frame, plain.len()).unwrap(), plain, "{params:?}");
             assert!(decode(prefix.clone(), &frame, plain.len() + 1).is_err());
             assert_ne!(decode(prefix[1..].to_vec(), &frame, plain.len()).ok(), Some(plain.clone()));
-            assert_eq!(decode(Vec::new(), &encode(&[], &[], params).unwrap(), 0).unwrap(), b"");
+            assert_eq!(decode(Vec::new(), &encode(&[], 0, &[], params).unwrap(), 0).unwrap(), b"");
         }
+    }
+
+    #[test]
+    fn only_as_much_of_the_prefix_is_used_as_memory_allows() {
+        let prefix = sample(3, 5 * REACH_UNIT / 2);
+        let plain = [&prefix[..2000], &prefix[prefix.len() - 2000..]].concat();
+        let frame = encode(&prefix, 1, &plain, Params::DEFAULT).unwrap();
+        let all = encode(&prefix, prefix.len(), &plain, Params::DEFAULT).unwrap();
+        assert!(all.len() < frame.len());
+        assert_eq!(decode(prefix.clone(), &frame, plain.len()).unwrap(), plain);
+        assert_eq!(decode(prefix[REACH_UNIT..].to_vec(), &frame, plain.len()).unwrap(), plain);
+        const MIB: usize = 1 << 20;
+        for (prefix_mib, plain_mib, limit_mib) in
+            [(32, 8, 60), (22, 8, 60), (1, 8, 60), (32, 16, 60), (40, 1, 41)]
+        {
+            let limit = (limit_mib * MIB) as u64;
+            let reach = reach(prefix_mib * MIB, plain_mib * MIB, limit).unwrap();
+            let need = memory((prefix_mib * MIB) as u64, reach as u64, (plain_mib * MIB) as u64);
+            assert!(reach > 0 && need <= limit, "{prefix_mib} {plain_mib}: {reach}");
+        }
+        assert_eq!(reach(MIB, 32 * MIB, 60 << 20), None);
     }
 
     proptest! {
         #[test]
         fn any_plain_text_comes_back(seed: u32, len in 0usize..3000, before in 0usize..3000, which in 0usize..5) {
             let (prefix, plain) = (sample(seed, before), sample(seed.rotate_left(9), len));
-            let frame = encode(&prefix, &plain, ALL[which]).unwrap();
+            let frame = encode(&prefix, before, &plain, ALL[which]).unwrap();
             prop_assert_eq!(decode(prefix.clone(), &frame, plain.len()).unwrap(), plain);
         }
 
@@ -234,7 +282,7 @@ mod tests {
         #[test]
         fn flipped_bits_do_no_harm(seed: u32, at: prop::sample::Index, bit in 0u8..8) {
             let plain = sample(seed, 2000);
-            let mut frame = encode(&[], &plain, Params::DEFAULT).unwrap();
+            let mut frame = encode(&[], 0, &plain, Params::DEFAULT).unwrap();
             let at = at.index(frame.len());
             frame[at] ^= 1 << bit;
             if let Ok(other) = decode(Vec::new(), &frame, plain.len()) {

@@ -58,7 +58,7 @@ pub fn stored(segment: &[u8]) -> Encoded {
 pub fn choose(level: Level, prefix: &[u8], segment: &[u8]) -> Result<Encoded, CodecError> {
     /// Of other data than programs, suffixes are sorted and compared for so many bytes only.
     const MAX_SORTED: usize = 2 << 20;
-    let coded = coded(level, prefix, segment)?;
+    let coded = coded(level, prefix, segment, 0)?;
     let small = segment.len() <= MAX_SORTED && prefix.len() <= MAX_SORTED;
     if level == Level::Best
         && !prefix.is_empty()
@@ -71,22 +71,23 @@ pub fn choose(level: Level, prefix: &[u8], segment: &[u8]) -> Result<Encoded, Co
     Ok(coded)
 }
 
-/// The smaller of both coders at `level`, or the segment as it is.
+/// The smaller of both coders at `level`, or the segment as it is. The memory of whoever decodes also holds `beside`
+/// bytes of other things, which count.
 ///
 /// # Errors
 /// [`CodecError`] when nothing encodes it.
-pub fn coded(level: Level, prefix: &[u8], segment: &[u8]) -> Result<Encoded, CodecError> {
+pub fn coded(level: Level, prefix: &[u8], segment: &[u8], beside: u64) -> Result<Encoded, CodecError> {
     let bytes = zstd::encode(prefix, segment, zstd::Params::of(level))?;
     if bytes.len() >= segment.len() {
         return Ok(stored(segment));
     }
     if level == Level::Best
-        && let Some(better) = lzma_if_better(prefix, segment, bytes.len())?
+        && let Some(better) = lzma_if_better(prefix, segment, bytes.len(), beside)?
     {
         return Ok(better);
     }
     let len = segment.len() as u64;
-    let memory = memory(Method::Zstd, bytes.len() as u64, prefix.len() as u64, len, len);
+    let memory = memory(Method::Zstd, bytes.len() as u64, prefix.len() as u64, len, len) + beside;
     Ok(Encoded { method: Method::Zstd, bytes, plain_len: u32::try_from(len).unwrap_or(u32::MAX), memory })
 }
 
@@ -95,17 +96,22 @@ fn wins(len: usize, over: usize) -> bool {
     len as u64 * 100 <= over as u64 * 97
 }
 
-/// LZMA where it is at least 3 % smaller than what zstd came to, for it costs the player twenty times the CPU, and fits
-/// in memory.
-fn lzma_if_better(prefix: &[u8], segment: &[u8], zstd_len: usize) -> Result<Option<Encoded>, CodecError> {
-    let memory = lzma::memory(prefix.len() as u64, segment.len() as u64) + zstd_len as u64 + DECODER_BYTES;
-    if memory > MAX_MEMORY_BYTES {
-        return Ok(None);
-    }
-    let bytes = lzma::encode(prefix, segment, lzma::Params::of(segment))?;
+/// LZMA where it is at least 3 % smaller than what zstd came to, for it costs the player twenty times the CPU; with as
+/// much of the prefix as memory allows, which takes `beside` bytes for other things.
+fn lzma_if_better(
+    prefix: &[u8],
+    segment: &[u8],
+    zstd_len: usize,
+    beside: u64,
+) -> Result<Option<Encoded>, CodecError> {
+    let beside = zstd_len as u64 + DECODER_BYTES + beside;
+    let limit = MAX_MEMORY_BYTES.saturating_sub(beside);
+    let Some(reach) = lzma::reach(prefix.len(), segment.len(), limit) else { return Ok(None) };
+    let bytes = lzma::encode(prefix, reach, segment, lzma::Params::of(segment))?;
     if !wins(bytes.len(), zstd_len) {
         return Ok(None);
     }
+    let memory = lzma::memory(prefix.len() as u64, reach as u64, segment.len() as u64) + beside;
     let plain_len = u32::try_from(segment.len()).unwrap_or(u32::MAX);
     Ok(Some(Encoded { method: Method::Xz, bytes, plain_len, memory }))
 }
@@ -152,13 +158,12 @@ pub fn choose_opened(
     output_len: usize,
     closed: &Encoded,
 ) -> Result<Option<Encoded>, CodecError> {
-    let mut encoded = coded(level, prefix, plain)?;
+    let mut encoded = coded(level, prefix, plain, output_len as u64)?;
     encoded.method = match encoded.method {
         Method::Zstd => Method::OpenedZstd,
         Method::Xz => Method::OpenedXz,
         _ => return Ok(None),
     };
-    encoded.memory += output_len as u64;
     let cost = output_len as u64 * WORTH_BYTES_PER_CPU_S / CLOSED_BYTES_PER_CPU_S;
     let fits = encoded.memory <= super::MAX_MEMORY_BYTES;
     let pays = encoded.bytes.len() as u64 + cost <= closed.bytes.len() as u64;
