@@ -62,7 +62,7 @@ pub fn choose(level: Level, prefix: &[u8], segment: &[u8]) -> Result<Encoded, Co
     let small = segment.len() <= MAX_SORTED && prefix.len() <= MAX_SORTED;
     if level == Level::Best
         && !prefix.is_empty()
-        && (small || x86::looks_like_code(segment))
+        && (small || alike(&coded, segment) && x86::looks_like_code(segment))
         && let Some((method, bytes, memory)) = delta::encode(level, prefix, segment)?
         && wins(bytes.len(), coded.bytes.len())
     {
@@ -89,6 +89,12 @@ pub fn coded(level: Level, prefix: &[u8], segment: &[u8], beside: u64) -> Result
     let len = segment.len() as u64;
     let memory = memory(Method::Zstd, bytes.len() as u64, prefix.len() as u64, len, len) + beside;
     Ok(Encoded { method: Method::Zstd, bytes, plain_len: u32::try_from(len).unwrap_or(u32::MAX), memory })
+}
+
+/// Whether the segment is much like its prefix: a program that is not was built otherwise, and deltas of it are a minute
+/// of sorting for nothing.
+fn alike(coded: &Encoded, segment: &[u8]) -> bool {
+    coded.bytes.len() < segment.len() / 8
 }
 
 /// Whether a dearer way is enough smaller.
