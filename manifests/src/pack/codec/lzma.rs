@@ -109,7 +109,7 @@ fn dictionary(prefix_len: usize, plain_len: usize) -> Result<u32, CodecError> {
     u32::try_from((prefix_len + plain_len).max(LEAST)).map_err(|_| CodecError("lzma: too long".to_owned()))
 }
 
-fn failed(error: std::io::Error) -> CodecError {
+fn failed(error: &std::io::Error) -> CodecError {
     CodecError(format!("lzma: {error}"))
 }
 
@@ -146,10 +146,11 @@ pub fn encode(prefix: &[u8], reach: usize, plain: &[u8], params: Params) -> Resu
     if !prefix.is_empty() {
         options.preset_dict = Some(prefix);
     }
-    let mut writer = LzmaWriter::new_no_header(Vec::new(), &options, false).map_err(failed)?;
+    let mut writer =
+        LzmaWriter::new_no_header(Vec::new(), &options, false).map_err(|error| failed(&error))?;
     drop(options);
-    writer.write_all(plain).map_err(failed)?;
-    let mut frame = writer.finish().map_err(failed)?;
+    writer.write_all(plain).map_err(|error| failed(&error))?;
+    let mut frame = writer.finish().map_err(|error| failed(&error))?;
     match frame.first_mut() {
         Some(first) if *first == 0 => *first = units,
         _ => return Err(CodecError("lzma: the stream begins otherwise".to_owned())),
@@ -174,11 +175,12 @@ pub fn decode(mut prefix: Vec<u8>, frame: &[u8], plain_len: usize) -> Result<Vec
     let preset = if used.is_empty() { None } else { Some(used) };
     let (lc, lp, pb) = (params.lc.into(), params.lp.into(), params.pb.into());
     let stream = [0].as_slice().chain(stream);
-    let reader = LzmaReader::new(stream, plain_len as u64, lc, lp, pb, dictionary, preset).map_err(failed)?;
+    let reader = LzmaReader::new(stream, plain_len as u64, lc, lp, pb, dictionary, preset)
+        .map_err(|error| failed(&error))?;
     drop(prefix);
     let mut plain = Vec::with_capacity(plain_len);
     // One byte more would show that there is more; the reader knows the length and stops at it.
-    reader.take(plain_len as u64).read_to_end(&mut plain).map_err(failed)?;
+    reader.take(plain_len as u64).read_to_end(&mut plain).map_err(|error| failed(&error))?;
     if plain.len() != plain_len {
         return Err(CodecError("lzma: another length comes out".to_owned()));
     }
