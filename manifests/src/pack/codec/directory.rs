@@ -81,7 +81,7 @@ pub fn offsets(bytes: &mut [u8]) {
 pub fn looks_like_directory(bytes: &[u8]) -> bool {
     /// Fewer entries are not worth the filter.
     const ENTRIES: usize = 4;
-    bytes.array_windows::<4>().filter(|window| *window == SIGNATURE).take(ENTRIES).count() == ENTRIES
+    bytes.windows(4).filter(|window| *window == SIGNATURE).take(ENTRIES).count() == ENTRIES
 }
 
 #[cfg(test)]

@@ -88,8 +88,11 @@ pub fn relative(code: &mut [u8]) {
 pub fn looks_like_code(bytes: &[u8]) -> bool {
     /// One such pair in so many bytes; in code there is one in about thirty.
     const RARE: usize = 150;
-    let pairs = bytes.array_windows::<2>();
-    let hits = pairs.filter(|[rex, op]| rex & 0xfb == 0x48 && matches!(op, 0x8b | 0x89 | 0x8d | 0x83));
+    let is_hit = |pair: &&[u8]| match pair {
+        [rex, opcode] => rex & 0xfb == 0x48 && matches!(opcode, 0x8b | 0x89 | 0x8d | 0x83),
+        _ => false,
+    };
+    let hits = bytes.windows(2).filter(is_hit);
     hits.count() > bytes.len() / RARE
 }
 
