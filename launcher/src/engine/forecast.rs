@@ -85,6 +85,9 @@ fn why(way: &Preference, chosen: &Candidate, decision: &Decision) -> String {
     }
     let others = decision.route.candidates.iter().filter(|one| one.name != chosen.name);
     let Some(next) = others.min_by_key(|one| one.cost) else { return "the only one".to_owned() };
+    if chosen.cost > next.cost {
+        return format!("it fits on the disk; {} costs less and does not", next.name);
+    }
     let (mine, theirs) = (&chosen.costs, &next.costs);
     if way.weights == Weights::NETWORK_ONLY {
         return format!("it receives the fewest bytes; next is {}", next.name);

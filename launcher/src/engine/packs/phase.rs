@@ -30,6 +30,9 @@ use crate::error::LaunchError;
 /// With the content torrent to fall back on, packs are waited for no longer than this without a byte.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// Free space that no candidate counts on.
+const SPARE_BYTES: u64 = 2 << 20;
+
 /// Byte ranges to fetch, by number in the manifest.
 type Missing = Vec<(usize, Vec<Range<u64>>)>;
 
@@ -37,6 +40,9 @@ type Missing = Vec<(usize, Vec<Range<u64>>)>;
 pub(crate) struct Decision {
     pub(crate) route: Route,
     pub(crate) offers: Arc<Offers>,
+    /// Most temporary space a candidate may take, in bytes, for the disk to hold it beside the game; none when the system
+    /// does not say.
+    room: Option<u64>,
 }
 
 impl Decision {
@@ -44,7 +50,13 @@ impl Decision {
     pub(crate) fn chosen(&self, forced: Option<&str>) -> Result<Arc<Candidate>, LaunchError> {
         let found = match forced {
             Some(name) => self.route.named(name),
-            None => self.route.chosen(),
+            // The cheapest of those that fit; where none does, the error names what is missing for the best.
+            None => self
+                .route
+                .candidates
+                .iter()
+                .find(|one| self.room.is_none_or(|room| one.costs.temp_peak <= room))
+                .or_else(|| self.route.candidates.iter().min_by_key(|one| one.costs.temp_peak)),
         };
         let known =
             || self.route.candidates.iter().map(|one| one.name.as_str()).collect::<Vec<_>>().join(", ");
@@ -134,7 +146,11 @@ pub(crate) async fn choose(
             weights: &goal.way.weights,
         };
         let route = route::route(&input);
-        Ok(Decision { route, offers: Arc::new(fetched) })
+        // What is staged already was counted when it was written.
+        let staged = if keep { plan.costs.temp_bytes.saturating_sub(lacking) } else { 0 };
+        let room = goal.dir.fs().space();
+        let room = room.map(|room| room.saturating_add(staged).saturating_sub(SPARE_BYTES));
+        Ok(Decision { route, offers: Arc::new(fetched), room })
     })
     .await
 }
