@@ -1,26 +1,251 @@
-//! Deflate streams opened: their plain text is compressed instead of them, and closed again bit for bit.
+//! Streams opened: the plain text of a part's deflate stream is compressed instead of it, or a JPEG's coefficients coded
+//! anew, and put back bit for bit.
+//!
+//! A part is a PNG, a gzip file, an entry of a zip archive with its local header, or a JPEG. What [`open`] makes of a
+//! segment's parts is
+//! ```text
+//! text        what lies around streams, and each stream's plain text, in the order of the output
+//! corrections what rebuilding needs beside the plain text, stream by stream
+//! table       varints: count, then for each stream the bytes before it, its kind and its lengths
+//! tail        length of corrections and of table, u32 LE each
+//! ```
+//! Everything is bounded by what is there: a length in the table is taken from the text or corrections, or refused.
 
+mod deflate;
+mod idat;
+mod jpeg;
+mod parts;
+#[cfg(test)]
+mod tests;
+
+use self::idat::Chunks;
+use self::parts::{Kind, Stream, stream};
 use super::CodecError;
+use crate::pack::MAX_PLAIN_BYTES;
 
-/// The inflated text of the deflate streams in `raw` (a PNG, a gzip file, entries of a zip), laid end to end: what an
-/// opened segment refers to. Inflating is all it takes; nothing is put back together from it.
+/// Room left for corrections and table, in bytes.
+const SPARE_BYTES: usize = 1 << 16;
+/// Bytes at the end that say how the rest is divided.
+const TAIL_BYTES: usize = 8;
+
+fn refused(reason: &str) -> CodecError {
+    CodecError(format!("opened: {reason}"))
+}
+
+/// The inflated text of the deflate stream in `raw` (a PNG, a gzip file, an entry of a zip): what an opened segment refers
+/// to. Inflating is all it takes; nothing is put back together from it.
 ///
 /// # Errors
 /// [`CodecError`] where there is none, or more than `limit` bytes of it.
-pub fn reference(_raw: &[u8], _limit: usize) -> Result<Vec<u8>, CodecError> {
-    Err(CodecError("opened streams are not known here".to_owned()))
+pub fn reference(raw: &[u8], limit: usize) -> Result<Vec<u8>, CodecError> {
+    let none = || refused("a base file holds no stream");
+    let Stream { kind, start, end } = stream(raw).ok_or_else(none)?;
+    let carrier = raw.get(start..end).ok_or_else(none)?;
+    match kind {
+        Kind::Deflate => deflate::inflate(carrier, limit),
+        Kind::Idat => {
+            let (zlib, chunks) = Chunks::parse(carrier).ok_or_else(none)?;
+            deflate::inflate(chunks.deflate(&zlib).ok_or_else(none)?, limit)
+        }
+        Kind::Jpeg => Err(none()),
+    }
+}
+
+/// A stream taken apart.
+struct Taken {
+    plain: Vec<u8>,
+    corrections: Vec<u8>,
+    chunks: Option<Chunks>,
+}
+
+/// What becomes of a segment's parts.
+#[derive(Default)]
+struct Opener {
+    text: Vec<u8>,
+    corrections: Vec<u8>,
+    table: Vec<u8>,
+    /// Bytes of text since the last stream.
+    since: usize,
+    count: u64,
+}
+
+impl Opener {
+    fn raw(&mut self, bytes: &[u8]) {
+        self.text.extend_from_slice(bytes);
+        self.since += bytes.len();
+    }
+
+    fn stream(&mut self, kind: Kind, taken: &Taken) {
+        put(&mut self.table, self.since as u64);
+        put(&mut self.table, kind as u64);
+        put(&mut self.table, taken.plain.len() as u64);
+        put(&mut self.table, taken.corrections.len() as u64);
+        if let Some(chunks) = &taken.chunks {
+            chunks.write(&mut self.table);
+        }
+        self.text.extend_from_slice(&taken.plain);
+        self.corrections.extend_from_slice(&taken.corrections);
+        self.since = 0;
+        self.count += 1;
+    }
+
+    fn len(&self) -> usize {
+        self.text.len() + self.corrections.len() + self.table.len() + SPARE_BYTES
+    }
+
+    fn finish(mut self, limit: usize) -> Option<Vec<u8>> {
+        let mut table = Vec::with_capacity(self.table.len() + 4);
+        put(&mut table, self.count);
+        table.append(&mut self.table);
+        let lens = [u32::try_from(self.corrections.len()).ok()?, u32::try_from(table.len()).ok()?];
+        self.text.append(&mut self.corrections);
+        self.text.append(&mut table);
+        lens.iter().for_each(|len| self.text.extend_from_slice(&len.to_le_bytes()));
+        (self.count > 0 && self.text.len() <= limit).then_some(self.text)
+    }
 }
 
 /// The parts of a segment opened, and what it takes to close them: as one plain text of at most `limit` bytes. A part
-/// that does not open goes in as it is; none when no part opens.
-pub fn open(_parts: &[&[u8]], _limit: usize) -> Option<Vec<u8>> {
-    None
+/// that does not open, or not back to the same bytes, goes in as it is; none when no part opens.
+pub fn open(parts: &[&[u8]], limit: usize) -> Option<Vec<u8>> {
+    let mut opener = Opener::default();
+    let mut left: usize = parts.iter().map(|part| part.len()).sum();
+    for part in parts {
+        left = left.saturating_sub(part.len());
+        let room = limit.saturating_sub(opener.len() + left + part.len());
+        let taken = stream(part).and_then(|at| {
+            let carrier = part.get(at.start..at.end)?;
+            Some((at, take(at.kind, carrier, room)?))
+        });
+        match taken {
+            Some((at, taken)) => {
+                opener.raw(part.get(..at.start)?);
+                opener.stream(at.kind, &taken);
+                opener.raw(part.get(at.end..)?);
+            }
+            None => opener.raw(part),
+        }
+    }
+    opener.finish(limit)
 }
 
-/// The parts that [`open`] was given, laid end to end: exactly `output_len` bytes.
+fn take(kind: Kind, carrier: &[u8], room: usize) -> Option<Taken> {
+    let taken = match kind {
+        Kind::Deflate => {
+            let (plain, corrections) = deflate::open(carrier, room)?;
+            Taken { plain, corrections, chunks: None }
+        }
+        Kind::Idat => {
+            let (zlib, chunks) = Chunks::parse(carrier)?;
+            let (plain, corrections) = deflate::open(chunks.deflate(&zlib)?, room)?;
+            Taken { plain, corrections, chunks: Some(chunks) }
+        }
+        Kind::Jpeg => Taken { plain: jpeg::open(carrier)?, corrections: Vec::new(), chunks: None },
+    };
+    let fits = taken.plain.len() + taken.corrections.len() <= room;
+    let back = give(kind, &taken.plain, &taken.corrections, taken.chunks.as_ref(), carrier.len()).ok()?;
+    (fits && back == carrier).then_some(taken)
+}
+
+/// A stream put back: at most `room` bytes.
+fn give(
+    kind: Kind,
+    plain: &[u8],
+    corrections: &[u8],
+    chunks: Option<&Chunks>,
+    room: usize,
+) -> Result<Vec<u8>, CodecError> {
+    let back = match (kind, chunks) {
+        (Kind::Idat, Some(chunks)) => chunks.join(plain, &deflate::close(plain, corrections)?)?,
+        (Kind::Jpeg, _) => jpeg::close(plain, room)?,
+        _ => deflate::close(plain, corrections)?,
+    };
+    if back.len() <= room { Ok(back) } else { Err(refused("a closed stream is longer than it may be")) }
+}
+
+/// The parts that [`open`] was given, laid end to end: exactly `output_len` bytes. May panic where a library does on
+/// damaged data: the caller isolates it.
 ///
 /// # Errors
 /// [`CodecError`] for anything `open` does not write.
-pub fn close(_plain: &[u8], _output_len: usize) -> Result<Vec<u8>, CodecError> {
-    Err(CodecError("opened streams are not known here".to_owned()))
+pub fn close(opened: &[u8], output_len: usize) -> Result<Vec<u8>, CodecError> {
+    let early = || refused("it ends early");
+    let (body, tail) = opened.split_last_chunk::<TAIL_BYTES>().ok_or_else(early)?;
+    let [a, b, c, d, e, f, g, h] = *tail;
+    let lens = (u32::from_le_bytes([a, b, c, d]) as usize, u32::from_le_bytes([e, f, g, h]) as usize);
+    let text_len = body.len().checked_sub(lens.0).and_then(|rest| rest.checked_sub(lens.1));
+    let (text, rest) = body.split_at_checked(text_len.ok_or_else(early)?).ok_or_else(early)?;
+    let (corrections, table) = rest.split_at_checked(lens.0).ok_or_else(early)?;
+    let mut closer = Closer { text, corrections, table, out: Vec::with_capacity(output_len), output_len };
+    for _ in 0..number(&mut closer.table)? {
+        closer.stream()?;
+    }
+    let rest = closer.text;
+    closer.put(rest)?;
+    if !closer.corrections.is_empty() || !closer.table.is_empty() || closer.out.len() != output_len {
+        return Err(refused("it is not as long as it should be"));
+    }
+    Ok(closer.out)
+}
+
+struct Closer<'a> {
+    text: &'a [u8],
+    corrections: &'a [u8],
+    table: &'a [u8],
+    out: Vec<u8>,
+    output_len: usize,
+}
+
+impl Closer<'_> {
+    fn stream(&mut self) -> Result<(), CodecError> {
+        let before = number(&mut self.table)?;
+        let before = cut(&mut self.text, before)?;
+        self.put(before)?;
+        let kind = Kind::from_number(number(&mut self.table)?).ok_or_else(|| refused("an unknown kind"))?;
+        let plain_len = number(&mut self.table)?;
+        let corrections_len = number(&mut self.table)?;
+        let chunks = if kind == Kind::Idat { Some(Chunks::read(&mut self.table)?) } else { None };
+        let plain = cut(&mut self.text, plain_len)?;
+        let corrections = cut(&mut self.corrections, corrections_len)?;
+        let room = self.output_len.saturating_sub(self.out.len());
+        let back = give(kind, plain, corrections, chunks.as_ref(), room)?;
+        self.put(&back)
+    }
+
+    fn put(&mut self, bytes: &[u8]) -> Result<(), CodecError> {
+        if bytes.len() > self.output_len.saturating_sub(self.out.len()) {
+            return Err(refused("it is longer than it should be"));
+        }
+        self.out.extend_from_slice(bytes);
+        Ok(())
+    }
+}
+
+fn cut<'a>(from: &mut &'a [u8], len: u64) -> Result<&'a [u8], CodecError> {
+    let early = || refused("it ends early");
+    let len = usize::try_from(len).map_err(|_| early())?;
+    let (now, later) = from.split_at_checked(len).ok_or_else(early)?;
+    *from = later;
+    Ok(now)
+}
+
+fn put(out: &mut Vec<u8>, mut value: u64) {
+    while value >= 0x80 {
+        out.push(value as u8 | 0x80);
+        value >>= 7;
+    }
+    out.push(value as u8);
+}
+
+fn number(from: &mut &[u8]) -> Result<u64, CodecError> {
+    let mut value = 0u64;
+    for shift in (0..63).step_by(7) {
+        let (&byte, later) = from.split_first().ok_or_else(|| refused("it ends early"))?;
+        *from = later;
+        value |= u64::from(byte & 0x7F) << shift;
+        if byte & 0x80 == 0 {
+            return Ok(value);
+        }
+    }
+    Err(refused("a number is too long"))
 }

@@ -24,6 +24,8 @@ struct Found {
     end: u64,
     /// Bytes it inflates to, as the file says.
     plain: u64,
+    /// Whether a newer stream can refer to it.
+    refers: bool,
 }
 
 /// A run of a target file that is to be opened.
@@ -45,7 +47,7 @@ pub(super) fn choose(
     path: &str,
     matches: &mut Vec<Match>,
 ) -> Result<Vec<Stream>, PackError> {
-    if Class::of(path) != Class::Deflated {
+    if Class::of(path) == Class::Other {
         return Ok(Vec::new());
     }
     let mut chosen = Vec::new();
@@ -76,7 +78,7 @@ pub(super) fn choose(
         let reference = old.get(&name).and_then(|(file, old)| {
             let len = u32::try_from(old.end - old.start).ok()?;
             let range = BaseRange { file: *file, view: View::Opened, offset: old.start, len };
-            (old.plain <= u64::from(MAX_PLAIN_BYTES)).then_some((range, old.plain))
+            (old.refers && old.plain <= u64::from(MAX_PLAIN_BYTES)).then_some((range, old.plain))
         });
         chosen.push(Stream { start: run.start, end: run.end, plain: run.plain, reference });
     }
@@ -116,7 +118,7 @@ fn cut(matches: &mut Vec<Match>, streams: &[Stream]) {
 fn find(source: &mut Source<'_>, file: u32) -> Result<HashMap<Vec<u8>, Found>, PackError> {
     let len = source.len(file);
     let mut head = [0u8; 29];
-    let whole = |plain| HashMap::from([(Vec::new(), Found { start: 0, end: len, plain })]);
+    let whole = |plain| HashMap::from([(Vec::new(), Found { start: 0, end: len, plain, refers: true })]);
     if len < 64 || !source.read(file, 0, &mut head)? {
         return Ok(HashMap::new());
     }
@@ -130,6 +132,11 @@ fn find(source: &mut Source<'_>, file: u32) -> Result<HashMap<Vec<u8>, Found>, P
     }
     if head.starts_with(b"PK\x03\x04") {
         return zip(source, file, len);
+    }
+    // A JPEG is coded anew as a whole; there is nothing in an old one to refer to.
+    if head.starts_with(&[0xFF, 0xD8, 0xFF]) {
+        let found = Found { start: 0, end: len, plain: len, refers: false };
+        return Ok(HashMap::from([(Vec::new(), found)]));
     }
     Ok(HashMap::new())
 }
@@ -190,7 +197,7 @@ fn zip(source: &mut Source<'_>, file: u32, len: u64) -> Result<HashMap<Vec<u8>, 
         }
         let end = at + 30 + little(&local, 26, 2) + little(&local, 28, 2) + packed;
         if end <= start {
-            entries.insert(name, Found { start: at, end, plain });
+            entries.insert(name, Found { start: at, end, plain, refers: true });
         }
     }
     Ok(entries)
