@@ -79,7 +79,14 @@ fn liars_stallers_and_broken_connections_do_not_stop_anyone() {
             mode,
             leaves,
             files: vec![3 * MIB, 0, 100_000, MIB],
-            faults: Faults { disconnect_per_second: 0.02, liars: 2, stallers: 2, slow: 2, natted: 4 },
+            faults: Faults {
+                disconnect_per_second: 0.02,
+                liars: 2,
+                stallers: 2,
+                slow: 2,
+                natted: 4,
+                ..Faults::default()
+            },
             latency: Duration::from_millis(30),
             groups: vec![Group::seedbox(2_000_000), Group::launchers(16, 1_000_000, 8_000_000)],
             piece_len: 64 * 1024,
@@ -107,4 +114,15 @@ fn players_who_leave_at_once_leave_enough_behind() {
         ..Scenario::simple(9, 0, 2 * MIB, 1)
     };
     check(&run(&scenario).unwrap(), Duration::from_secs(20));
+}
+
+#[test]
+fn hardly_anything_comes_twice_where_everyone_stands_still_now_and_then() {
+    for seed in 1..=3 {
+        let report = run(&Scenario::frozen(seed)).unwrap();
+        check(&report, Duration::from_secs(60));
+        for (n, node) in report.nodes.iter().enumerate() {
+            assert!(node.wasted <= 512 * 1024, "#{n}: {} bytes", node.wasted);
+        }
+    }
 }

@@ -34,10 +34,19 @@ pub struct Ask<'a> {
     pub has: &'a dyn Fn(u32) -> bool,
     /// What it may be asked for.
     pub mode: Mode<'a>,
-    /// When all blocks have been asked for: it may be asked for those that others were asked for before this.
-    pub endgame: Option<Time>,
-    /// Now.
+    /// When all blocks have been asked for: it may be asked for some of those that others were asked for.
+    pub endgame: Option<Endgame<'a>>,
+    /// Now, by the clock that requests are timed by.
     pub now: Time,
+}
+
+/// What may be asked for twice.
+#[derive(Clone, Copy)]
+pub struct Endgame<'a> {
+    /// What a source was asked for before this time may be asked of another; `None`: nothing yet.
+    pub late: &'a dyn Fn(SourceId) -> Option<Time>,
+    /// At most so many bytes.
+    pub bytes: u64,
 }
 
 impl Picker {
@@ -51,11 +60,13 @@ impl Picker {
             self.start(piece);
             self.take(piece, ask, goal, out);
         }
-        if let Some(before) = ask.endgame
+        if let Some(endgame) = ask.endgame
             && out.len() < goal
             && self.free == 0
         {
-            self.pick_endgame(ask, before, goal, rng, out);
+            // All but the last block of a file are of this length.
+            let most = usize::try_from(endgame.bytes / u64::from(BLOCK_LEN)).unwrap_or(usize::MAX);
+            self.pick_endgame(ask, endgame.late, goal.min(out.len().saturating_add(most)), rng, out);
         }
     }
 
@@ -160,11 +171,14 @@ impl Picker {
     fn pick_endgame(
         &mut self,
         ask: &Ask<'_>,
-        before: Time,
+        late: &dyn Fn(SourceId) -> Option<Time>,
         goal: usize,
         rng: &mut ChaCha8Rng,
         out: &mut Vec<BlockRef>,
     ) {
+        if out.len() >= goal {
+            return;
+        }
         let pieces: Vec<u32> = self.partials.keys().copied().collect();
         let start = random_below(rng, pieces.len());
         for copies in 1..ENDGAME_COPIES {
@@ -176,7 +190,7 @@ impl Picker {
                 let layout = &self.torrent.layout;
                 let first = piece * layout.blocks_per_piece();
                 let Some(partial) = self.partials.get_mut(&piece).filter(|p| !p.exclusive) else { continue };
-                for i in partial.duplicate(copies, before, ask.source, ask.now, goal - out.len()) {
+                for i in partial.duplicate(copies, late, ask.source, ask.now, goal - out.len()) {
                     out.extend(layout.block_ref(first + i));
                 }
                 if out.len() >= goal {

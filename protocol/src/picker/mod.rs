@@ -25,7 +25,7 @@ use crate::blockset::BlockSet;
 use crate::metainfo::Torrent;
 use crate::units::{BLOCK_LEN, BlockRef, PieceIndex, Root, Time};
 use buckets::Buckets;
-pub use choose::{Ask, Mode};
+pub use choose::{Ask, Endgame, Mode};
 pub use partial::{Block, BlockState, Partial};
 
 /// Somebody who can be asked for blocks.
@@ -205,14 +205,15 @@ impl Picker {
         self.settle(block.piece.0);
     }
 
-    /// A block came in from a source.
-    pub fn received(&mut self, block: BlockRef, source: SourceId) -> Received {
+    /// A block came in from a source that was `asked` for it, by a request that has not been released, or was not.
+    pub fn received(&mut self, block: BlockRef, source: SourceId, asked: bool) -> Received {
         let piece = block.piece.0;
         if !self.partials.contains_key(&piece) && self.wants_piece(piece) {
             self.start(piece);
         }
         let Some(partial) = self.partials.get_mut(&piece) else { return Received::Unneeded };
-        let Some((was_free, others)) = partial.receive(index(block), source) else {
+        let Some((was_free, others)) = partial.receive(index(block), source, asked) else {
+            self.settle(piece);
             return Received::Unneeded;
         };
         if was_free {
@@ -220,6 +221,18 @@ impl Picker {
         }
         self.settle(piece);
         Received::Needed { others }
+    }
+
+    /// Bytes that were asked for beyond the first request for each block.
+    #[must_use]
+    pub fn repeated_bytes(&self) -> u64 {
+        let layout = &self.torrent.layout;
+        let len =
+            |piece: u32, i: u32| layout.block_ref(piece * layout.blocks_per_piece() + i).map_or(0, |b| b.len);
+        let repeats = |(&piece, partial): (&u32, &Partial)| {
+            partial.repeats().map(|(i, n)| u64::from(len(piece, i)) * u64::from(n)).sum::<u64>()
+        };
+        self.partials.iter().map(repeats).sum()
     }
 
     /// A block is on disk but not verified. True when all data of the piece now is on disk.

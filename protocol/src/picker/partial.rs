@@ -117,11 +117,12 @@ impl Partial {
         Some(i)
     }
 
-    /// Up to `max` blocks that `copies` sources were asked for before `before`, now asked of `source` as well.
+    /// Up to `max` blocks that `copies` sources were asked for, the last of them before its `late` time, now asked of
+    /// `source` as well.
     pub(super) fn duplicate(
         &mut self,
         copies: u8,
-        before: Time,
+        late: &dyn Fn(SourceId) -> Option<Time>,
         source: SourceId,
         now: Time,
         max: usize,
@@ -132,7 +133,8 @@ impl Partial {
                 break;
             }
             let asked = block.state == BlockState::Requested && block.requests == copies;
-            if asked && block.asked_at <= before && block.source != Some(source) {
+            let holder = block.source.filter(|&holder| asked && holder != source);
+            if holder.and_then(late).is_some_and(|before| block.asked_at < before) {
                 block.asked_at = now;
                 block.requests += 1;
                 block.source = Some(source);
@@ -140,6 +142,12 @@ impl Partial {
             }
         }
         out
+    }
+
+    /// The blocks that more than one source was asked for, and how many more.
+    pub(super) fn repeats(&self) -> impl Iterator<Item = (u32, u8)> + '_ {
+        let asked = |b: &Block| b.state == BlockState::Requested && b.requests > 1;
+        (0..).zip(&self.blocks).filter(move |(_, b)| asked(b)).map(|(i, b)| (i, b.requests - 1))
     }
 
     /// True when the block became free.
@@ -153,16 +161,15 @@ impl Partial {
         freed
     }
 
-    /// Whether the block had been free, and how many other requests for it are under way. The caller's own request,
-    /// if any, is ended by this. `None` when it is not needed.
-    pub(super) fn receive(&mut self, i: usize, source: SourceId) -> Option<(bool, u8)> {
+    /// Whether the block had been free, and how many other requests for it are under way. If its sender was `asked`
+    /// for it and that request has not been released, it is ended by this. `None` when the block is not needed.
+    pub(super) fn receive(&mut self, i: usize, source: SourceId, asked: bool) -> Option<(bool, u8)> {
         let block = self.blocks.get_mut(i)?;
+        block.requests = block.requests.saturating_sub(u8::from(asked));
         let was_free = block.state == BlockState::Free;
         if !was_free && block.state != BlockState::Requested {
-            block.requests = block.requests.saturating_sub(1);
             return None;
         }
-        block.requests = block.requests.saturating_sub(1);
         block.state = BlockState::Writing;
         block.source = Some(source);
         let others = block.requests;

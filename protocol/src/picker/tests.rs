@@ -75,7 +75,8 @@ fn draw(picker: &Picker) -> String {
 fn pick(picker: &mut Picker, source: SourceId, has: &str, max: usize) -> Vec<BlockRef> {
     let (mut rng, mut out) = (ChaCha8Rng::seed_from_u64(1), Vec::new());
     let has = |piece: u32| has.as_bytes().get(piece as usize) == Some(&b'+');
-    let ask = Ask { source, has: &has, mode: Mode::Any, endgame: Some(Time(10)), now: Time(10) };
+    let endgame = Some(Endgame { late: &|_| Some(Time(11)), bytes: u64::MAX });
+    let ask = Ask { source, has: &has, mode: Mode::Any, endgame, now: Time(10) };
     picker.pick(&ask, max, &mut rng, &mut out);
     out
 }
@@ -110,7 +111,7 @@ fn a_started_piece_is_finished_before_another_is_begun() {
 }
 
 #[test]
-fn the_endgame_asks_others_but_not_the_same_again_and_not_too_soon() {
+fn the_endgame_asks_others_but_not_the_same_again_and_not_too_much_or_too_soon() {
     let mut picker = setup("..", "3");
     pick(&mut picker, A, "+", 2);
     assert!(pick(&mut picker, A, "+", 2).is_empty());
@@ -119,31 +120,61 @@ fn the_endgame_asks_others_but_not_the_same_again_and_not_too_soon() {
     assert_eq!(pick(&mut picker, C, "+", 1).len(), 1);
     assert_eq!(draw(&picker), "32");
 
-    let mut picker = setup("..", "3");
-    pick(&mut picker, A, "+", 2);
-    let (mut rng, mut out) = (ChaCha8Rng::seed_from_u64(1), Vec::new());
-    let ask = Ask { source: B, has: &|_| true, mode: Mode::Any, endgame: Some(Time(9)), now: Time(11) };
-    picker.pick(&ask, 2, &mut rng, &mut out);
-    assert!(out.is_empty());
+    let late = |before| move |holder| (holder == A).then_some(before);
+    let block = u64::from(BLOCK_LEN);
+    for (before, bytes, after) in [
+        (Time(10), u64::MAX, "1111"),
+        (Time(11), u64::MAX, "2222"),
+        (Time(11), 0, "1111"),
+        (Time(11), 3 * block, "2221"),
+    ] {
+        let mut picker = setup("....", "3");
+        pick(&mut picker, A, "+", 4);
+        let (mut rng, mut out) = (ChaCha8Rng::seed_from_u64(1), Vec::new());
+        let late = late(before);
+        let endgame = Some(Endgame { late: &late, bytes });
+        let ask = Ask { source: B, has: &|_| true, mode: Mode::Any, endgame, now: Time(11) };
+        picker.pick(&ask, 9, &mut rng, &mut out);
+        assert_eq!(draw(&picker), after, "{before:?} {bytes}");
+        assert_eq!(picker.repeated_bytes(), out.len() as u64 * block);
+        // B is not late.
+        let ask = Ask { source: C, ..ask };
+        picker.pick(&ask, 9, &mut rng, &mut out);
+        assert!(!draw(&picker).contains('3'));
+    }
+}
+
+/// A block that was given up and comes all the same ends nobody else's request.
+#[test]
+fn who_else_was_asked_for_a_late_block_is_known() {
+    let mut picker = setup(".", "2");
+    let block = pick(&mut picker, A, "+", 1)[0];
+    picker.release(block);
+    pick(&mut picker, B, "+", 1);
+    assert_eq!(picker.received(block, A, false), Received::Needed { others: 1 });
+    picker.written(block, None);
+    picker.verified(block);
+    assert_eq!(picker.received(block, B, true), Received::Unneeded);
+    assert!(picker.partials().next().is_none());
 }
 
 #[test]
 fn a_block_goes_its_way() {
     let mut picker = setup("..", "1");
     let blocks = pick(&mut picker, A, "+", 2);
-    assert_eq!(picker.received(blocks[0], A), Received::Needed { others: 0 });
-    assert_eq!(picker.received(blocks[0], B), Received::Unneeded);
+    assert_eq!(picker.received(blocks[0], A, true), Received::Needed { others: 0 });
+    assert_eq!(picker.received(blocks[0], B, false), Received::Unneeded);
     assert!(!picker.written(blocks[0], None));
     assert_eq!(draw(&picker), "W1");
     picker.release(blocks[1]);
     assert_eq!((draw(&picker).as_str(), picker.free()), ("W.", 1));
     // A block that had been given up comes all the same.
-    assert_eq!(picker.received(blocks[1], A), Received::Needed { others: 0 });
+    assert_eq!(picker.received(blocks[1], A, false), Received::Needed { others: 0 });
     assert!(picker.written(blocks[1], None));
     picker.failed(blocks[1]);
     assert_eq!((draw(&picker).as_str(), picker.free()), ("W.", 1));
     pick(&mut picker, B, "+", 1);
-    picker.received(blocks[1], B);
+    picker.received(blocks[1], B, true);
     picker.written(blocks[1], None);
     assert!(!picker.verified(blocks[0]));
     assert!(picker.verified(blocks[1]));
@@ -211,7 +242,8 @@ proptest! {
             let source = SourceId(if drain { 0 } else { source });
             match op {
                 0 => {
-                    let ask = Ask { source, has: &|_| true, mode: Mode::Any, endgame: Some(Time(9)), now: Time(9) };
+                    let endgame = Some(Endgame { late: &|_| Some(Time(10)), bytes: u64::MAX });
+                    let ask = Ask { source, has: &|_| true, mode: Mode::Any, endgame, now: Time(9) };
                     let mut out = Vec::new();
                     picker.pick(&ask, n % 5 + 1, &mut rng, &mut out);
                     asked.extend(out.into_iter().map(|block| (source, block)));
@@ -223,12 +255,12 @@ proptest! {
                 3 => picker.remove_availability(n as u32 % 5),
                 4 | 5 if !asked.is_empty() && !drain => {
                     let (source, block) = asked.swap_remove(n % asked.len());
-                    picker.received(block, source);
+                    picker.received(block, source, true);
                     if op == 4 { picker.failed(block) } else { picker.written(block, None); }
                     if op == 5 { picker.verified(block); }
                 }
                 6 => for (source, block) in asked.drain(..) {
-                    if let Received::Needed { .. } = picker.received(block, source) {
+                    if let Received::Needed { .. } = picker.received(block, source, true) {
                         picker.written(block, None);
                         picker.verified(block);
                     }

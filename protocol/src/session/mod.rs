@@ -9,7 +9,7 @@ mod uploads;
 
 pub use pieces::PeerPieces;
 pub(crate) use pieces::bitfield;
-pub use pipeline::{Arrival, Meter, Pipeline};
+pub use pipeline::{Arrival, Meter, Pipeline, Rejected};
 pub use uploads::Uploads;
 
 use std::collections::BTreeSet;
@@ -96,9 +96,9 @@ pub struct Session {
 }
 
 impl Session {
-    /// A connection that has just come to be, in either direction.
+    /// A connection that has just come to be, in either direction. `awake` is what its requests are timed by.
     #[must_use]
-    pub fn new(addr: SocketAddr, outgoing: bool, hash: WireHash, now: Time) -> Session {
+    pub fn new(addr: SocketAddr, outgoing: bool, hash: WireHash, now: Time, awake: Time) -> Session {
         Session {
             addr,
             outgoing,
@@ -114,7 +114,7 @@ impl Session {
             am_interested: false,
             peer_choking: true,
             peer_interested: false,
-            down: Pipeline::new(now),
+            down: Pipeline::new(awake),
             up: Uploads::new(now),
             ext: None,
             hash_requests: Vec::new(),

@@ -1,4 +1,6 @@
 //! Requests we have sent to a peer: how many it should have, and how long they may take.
+//!
+//! All times here are *awake* times (see `swarm::patience`): what happened while we did not listen took no time.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -10,8 +12,12 @@ const MIN_WINDOW: usize = 3;
 const START_WINDOW: usize = 8;
 /// How much time's worth of blocks to have on order beyond the way there and back.
 const QUEUE_TIME: Duration = Duration::from_millis(350);
-/// Requests given back by us that may still be answered.
-const MAX_LATE: usize = 512;
+/// Requests given up by us that may still be answered: more than can be under way at a time.
+const MAX_LATE: usize = 4096;
+/// A block that was asked for longer ago than twice what is usual, within these bounds, may be asked of another,
+const OVERDUE: (Duration, Duration) = (Duration::from_millis(800), Duration::from_secs(4));
+/// if its peer has been silent for so long, or would need longer than this for all it was asked for.
+const SLOW: Duration = Duration::from_secs(1);
 const INTERVAL: Duration = Duration::from_millis(200);
 
 /// Bytes a second, over about a second.
@@ -60,6 +66,8 @@ impl Meter {
 struct Asked {
     block: BlockRef,
     at: Time,
+    /// The peer was told to leave it, and has not answered.
+    taken_back: bool,
 }
 
 /// What a block that came in was to us.
@@ -71,6 +79,15 @@ pub enum Arrival {
     Late,
     /// Nobody asked for it.
     Unasked,
+}
+
+/// Why a peer will not send a block that it was asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rejected {
+    /// We took the request back.
+    TakenBack,
+    /// By its own choice.
+    Refused,
 }
 
 /// See the module's header.
@@ -136,6 +153,18 @@ impl Pipeline {
         self.asked.iter().map(|a| a.block)
     }
 
+    /// Bytes asked for and neither come nor given up.
+    #[must_use]
+    pub fn asked_bytes(&self) -> u64 {
+        self.asked.iter().map(|a| u64::from(a.block.len)).sum()
+    }
+
+    /// Bytes given up that may still come.
+    #[must_use]
+    pub fn late_bytes(&self) -> u64 {
+        self.late.iter().map(|block| u64::from(block.len)).sum()
+    }
+
     /// Whether this block was asked for.
     #[must_use]
     pub fn contains(&self, block: BlockRef) -> bool {
@@ -160,7 +189,7 @@ impl Pipeline {
         if self.asked.is_empty() {
             self.progress_at = now;
         }
-        self.asked.push_back(Asked { block, at: now });
+        self.asked.push_back(Asked { block, at: now, taken_back: false });
     }
 
     /// A block came in.
@@ -181,13 +210,15 @@ impl Pipeline {
         Arrival::Asked(took)
     }
 
-    /// The peer will not send it. False if it was not asked for.
-    pub fn rejected(&mut self, block: BlockRef) -> bool {
+    /// The peer will not send it. `None` if it was not asked for, or has been given up.
+    pub fn rejected(&mut self, block: BlockRef) -> Option<Rejected> {
         if let Some(at) = self.late.iter().position(|b| *b == block) {
             self.late.remove(at);
-            return false;
+            return None;
         }
-        self.asked.iter().position(|a| a.block == block).is_some_and(|at| self.asked.remove(at).is_some())
+        let at = self.asked.iter().position(|a| a.block == block)?;
+        let asked = self.asked.remove(at)?;
+        Some(if asked.taken_back { Rejected::TakenBack } else { Rejected::Refused })
     }
 
     /// We no longer want it; it may come all the same. False if it was not asked for.
@@ -201,6 +232,32 @@ impl Pipeline {
             self.remember_late(block);
         }
         there
+    }
+
+    /// The peer is to be told that we would rather have this block from somebody else (true). The request stands until
+    /// it answers: with BEP 6 it rejects the request, unless the block is on its way, which then is not asked for twice.
+    pub fn take_back(&mut self, block: BlockRef) -> bool {
+        let asked = self.asked.iter_mut().find(|a| a.block == block && !a.taken_back);
+        asked.map(|asked| asked.taken_back = true).is_some()
+    }
+
+    /// [`Pipeline::take_back`] for all requests.
+    pub fn take_all_back(&mut self) -> Vec<BlockRef> {
+        let asked = self.asked.iter_mut().filter(|a| !a.taken_back);
+        asked
+            .map(|asked| {
+                asked.taken_back = true;
+                asked.block
+            })
+            .collect()
+    }
+
+    /// Others may be asked for what this peer was asked for before this; `usual` is how long peers take.
+    pub fn overdue(&mut self, now: Time, usual: Duration) -> Option<Time> {
+        let patience = (usual * 2).clamp(OVERDUE.0, OVERDUE.1);
+        let silent = now.since(self.progress_at) > patience;
+        let slow = self.asked_bytes() > self.rate.rate(now).saturating_mul(SLOW.as_secs());
+        (!self.asked.is_empty() && (silent || slow)).then(|| now - patience)
     }
 
     /// All requests are given up: by the peer (`may_come` false) or by us.
@@ -218,9 +275,10 @@ impl Pipeline {
         (self.min_latency * 8).clamp(Duration::from_secs(4), Duration::from_secs(20))
     }
 
-    /// Requests went unanswered.
-    pub fn snub(&mut self) {
+    /// Requests went unanswered. Patience begins anew.
+    pub fn snub(&mut self, now: Time) {
         self.snubbed = true;
+        self.progress_at = now;
         self.strikes += 1;
         self.window = MIN_WINDOW;
         self.growing = true;

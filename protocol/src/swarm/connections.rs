@@ -93,7 +93,7 @@ impl Swarm {
             let conn = ConnId(self.next_conn);
             self.next_conn += 1;
             self.candidates.set_in_use(addr, true);
-            self.conns.insert(conn, Session::new(addr, true, hash, now));
+            self.conns.insert(conn, Session::new(addr, true, hash, now, self.watch.awake()));
             self.out.push_back(Output::Connect { conn, addr });
         }
     }
@@ -127,7 +127,7 @@ impl Swarm {
         let upgrade = theirs.has(Reserved::UpgradeToV2) && self.v1.is_some_and(|v1| v1.wire() == theirs.hash);
         let v2_hash = self.v2.map(|v2| v2.truncated());
         let hash = v2_hash.filter(|_| upgrade).unwrap_or(theirs.hash);
-        let session = Session::new(addr, false, hash, now);
+        let session = Session::new(addr, false, hash, now, self.watch.awake());
         self.conns.insert(conn, session);
         let handshake = self.our_handshake(hash);
         self.out.push_back(Output::SendHandshake { conn, handshake });

@@ -9,19 +9,15 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::io::{CloseReason, ConnId, SourceKind};
+use super::io::{ConnId, SourceKind};
 use super::{Job, Output, Running, Swarm, peer_source};
-use crate::picker::{Ask, Mode, Received};
+use crate::picker::{Ask, Endgame, Mode, Received, SourceId};
 use crate::session::{Arrival, Phase};
 use crate::units::{BLOCK_LEN, BlockRef, PeerId, PieceIndex, Time};
 use crate::wire::Message;
 
 /// If players take longer than this to bring what lacks, others are asked as well.
 const HUNGER: Duration = Duration::from_secs(2);
-/// In the endgame, a block that was asked for longer ago than usual, within these bounds, may be asked of another.
-const ENDGAME_AFTER: (Duration, Duration) = (Duration::from_millis(800), Duration::from_secs(4));
-/// A peer that lets requests time out so often is closed.
-const MAX_STRIKES: u32 = 3;
 /// The most blocks asked of a seedbox at a time beyond what its rate needs.
 const UNASKED_LIMIT: u32 = 64;
 
@@ -39,6 +35,11 @@ impl Swarm {
     pub(super) fn fill(&mut self, now: Time, conn: ConnId) {
         let Some((room, max)) = self.room_for(now, conn) else { return };
         let hungry = self.is_hungry(now);
+        let awake = self.watch.awake();
+        let all_asked = self.content.as_ref().is_some_and(|c| c.picker.free() == 0);
+        let overdue = if all_asked { self.overdue() } else { Vec::new() };
+        let bytes = if overdue.is_empty() { 0 } else { self.may_repeat() };
+        let late = |holder: SourceId| overdue.iter().find(|(id, _)| *id == holder).map(|&(_, before)| before);
         let Some(content) = &mut self.content else { return };
         let Some(session) = self.conns.get(&conn) else { return };
         let dry = session.down.dry_at == Some(content.picker.generation());
@@ -47,8 +48,9 @@ impl Swarm {
             return;
         }
         let has = |piece: u32| session.pieces.has(piece);
-        let late = Some(now - (self.response * 2).clamp(ENDGAME_AFTER.0, ENDGAME_AFTER.1));
-        let any = Ask { source: peer_source(conn), has: &has, mode: Mode::Any, endgame: late, now };
+        let endgame_of = (bytes > 0).then_some(Endgame { late: &late, bytes });
+        let any =
+            Ask { source: peer_source(conn), has: &has, mode: Mode::Any, endgame: endgame_of, now: awake };
         let mut blocks = Vec::new();
         if session.is_origin() {
             if self.player_seeds == 0 {
@@ -67,7 +69,7 @@ impl Swarm {
         let Some(session) = self.conns.get_mut(&conn) else { return };
         session.down.dry_at = (blocks.len() < max).then_some(generation);
         for block in blocks {
-            session.down.sent(block, now);
+            session.down.sent(block, awake);
             session.spoke_at = now;
             self.down.charge(now, u64::from(block.len));
             self.out.push_back(Output::Send { conn, message: Message::Request(block) });
@@ -105,7 +107,7 @@ impl Swarm {
         let block = BlockRef { piece, offset, len: u32::try_from(data.len()).unwrap_or(u32::MAX) };
         let Some(session) = self.conns.get_mut(&conn) else { return };
         let kind = Swarm::kind_of(session);
-        let arrival = session.down.arrived(block, now);
+        let arrival = session.down.arrived(block, self.watch.awake());
         if let Arrival::Asked(took) = arrival {
             self.response = (self.response * 31 + took) / 32;
         }
@@ -114,7 +116,7 @@ impl Swarm {
             self.stats.wasted_bytes += u64::from(block.len);
             return self.strike(now, conn);
         }
-        self.take_block(now, block, data, peer_source(conn));
+        self.take_block(now, block, data, peer_source(conn), arrival != Arrival::Late);
         self.fill(now, conn);
     }
 
@@ -127,18 +129,23 @@ impl Swarm {
         self.fed_at = now;
     }
 
-    /// A block from a peer or a web seed: to disk with it, if it is needed.
+    /// A block from a peer or a web seed: to disk with it, if it is needed. `asked` as for
+    /// [`crate::picker::Picker::received`].
     pub(super) fn take_block(
         &mut self,
         now: Time,
         block: BlockRef,
         data: Bytes,
-        source: crate::picker::SourceId,
+        source: SourceId,
+        asked: bool,
     ) {
         let Some(content) = &mut self.content else { return };
         let leaf = content.is_v2();
-        match content.picker.received(block, source) {
-            Received::Unneeded => self.stats.wasted_bytes += u64::from(block.len),
+        match content.picker.received(block, source, asked) {
+            Received::Unneeded => {
+                self.stats.wasted_bytes += u64::from(block.len);
+                self.repeated += u64::from(block.len);
+            }
             Received::Needed { others } => {
                 let job = self.new_job();
                 self.jobs.insert(job, Job::Write { block, source });
@@ -172,47 +179,6 @@ impl Swarm {
         let Some(content) = &mut self.content else { return };
         for &block in blocks {
             content.picker.release(block);
-        }
-    }
-
-    /// A player has a piece that nobody but origin had: what we have not received of it comes from players now,
-    /// unless most of it is here.
-    pub(super) fn prefer_players(&mut self, now: Time, piece: u32) {
-        let Some(partial) = self.content.as_ref().and_then(|c| c.picker.partial(piece)) else { return };
-        if partial.arrived() * 2 >= partial.blocks().len() as u32 {
-            return;
-        }
-        let mut asked = Vec::new();
-        for (&conn, session) in self.conns.iter().filter(|(_, s)| s.is_origin()) {
-            asked.extend(session.down.iter().filter(|b| b.piece.0 == piece).map(|b| (conn, b)));
-        }
-        for (conn, block) in asked {
-            self.cancel(now, conn, block);
-        }
-    }
-
-    /// Requests that nobody answers are given to others.
-    pub(super) fn check_requests(&mut self, now: Time) {
-        let late: Vec<ConnId> = self
-            .conns
-            .iter()
-            .filter(|(_, s)| s.phase == Phase::Open && !s.down.is_empty())
-            .filter(|(_, s)| now.since(s.down.progress_at) > s.down.patience())
-            .map(|(&conn, _)| conn)
-            .collect();
-        for conn in late {
-            let Some(session) = self.conns.get_mut(&conn) else { continue };
-            session.down.snub();
-            session.down.progress_at = now;
-            let strikes = session.down.strikes;
-            let blocks = session.down.give_up(true);
-            self.release_all(&blocks);
-            for block in blocks {
-                self.send(now, conn, Message::Cancel(block));
-            }
-            if strikes >= MAX_STRIKES {
-                self.close(now, conn, CloseReason::Stalled);
-            }
         }
     }
 

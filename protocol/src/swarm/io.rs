@@ -215,6 +215,8 @@ pub enum Input {
         /// Why.
         fault: WebFault,
     },
+    /// The driver reads what peers send, as it does at first, or has stopped to. What is not read is not late.
+    Reading(bool),
     /// Somebody wants something.
     Command(Command),
     /// `poll_timeout` was reached.

@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use super::io::ConnId;
 use super::{Running, Swarm};
-use crate::session::{Phase, Session};
+use crate::session::{Phase, Rejected, Session};
 use crate::units::{BlockRef, PieceIndex, Time};
 use crate::wire::Message;
 
@@ -201,9 +201,18 @@ impl Swarm {
         if !session.fast {
             return self.violation(now, conn, "reject without the fast extension");
         }
-        if session.down.rejected(block) {
+        let rejected = session.down.rejected(block);
+        if rejected.is_some() {
             self.release_all(&[block]);
         }
-        // Asked again at the next tick at the earliest: a peer that rejects all must not make us spin.
+        // Asked again at the next tick at the earliest, a peer that rejects all must not make us spin: but at once
+        // where it only does as we asked it to.
+        if rejected == Some(Rejected::TakenBack) {
+            let has = |s: &Session| s.can_ask() && !s.is_origin() && s.pieces.has(block.piece.0);
+            let players: Vec<ConnId> = self.conns.iter().filter(|(_, s)| has(s)).map(|(&c, _)| c).collect();
+            for player in players {
+                self.fill(now, player);
+            }
+        }
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! This file holds the state and sorts inputs to where they are handled; each concern has its own file:
 //! `connections` (who we are connected to), `messages` (what peers say, one function a message), `download` (requests
-//! and blocks that come in), `verify` (what became of them), `upload` (serving and choking), `hashes` (BEP 52 hash
+//! and blocks that come in), `patience` (requests that nobody answers), `verify` (what became of them), `upload` (serving and choking), `hashes` (BEP 52 hash
 //! requests), `extensions` (BEP 9, 10, 11, 54), `web` (BEP 19), `announce` (trackers), `commands`.
 
 mod config;
@@ -12,6 +12,7 @@ mod content;
 mod connections;
 mod messages;
 mod download;
+mod patience;
 mod verify;
 mod upload;
 mod hashes;
@@ -42,6 +43,7 @@ use announce::Announcer;
 use candidates::Candidates;
 use content::Active;
 use extensions::MetadataFetch;
+use patience::Watch;
 use web::Web;
 
 /// How often time-outs are looked at while anything is under way.
@@ -88,9 +90,12 @@ pub struct Swarm {
     /// What comes from other players.
     meter_players: Meter,
     meter_up: Meter,
+    watch: Watch,
     /// How long blocks take to come, smoothed.
     response: Duration,
     ledger: Ledger,
+    /// Bytes that came twice.
+    repeated: u64,
     stats: Stats,
     running: Running,
     /// Complete players that are connected; they are not counted piece by piece.
@@ -144,8 +149,10 @@ impl Swarm {
             meter_down: Meter::new(now),
             meter_players: Meter::new(now),
             meter_up: Meter::new(now),
+            watch: Watch::new(now),
             response: Duration::from_millis(200),
             ledger: Ledger::default(),
+            repeated: 0,
             stats: Stats::default(),
             running: Running::Yes,
             player_seeds: 0,
@@ -175,6 +182,7 @@ impl Swarm {
 
     /// Takes one input. Poll all outputs before the next.
     pub fn handle(&mut self, now: Time, input: Input) {
+        self.watch.pass(now);
         match input {
             Input::Connected { conn } => self.on_connected(now, conn),
             Input::ConnectFailed { conn } => self.on_connect_failed(now, conn),
@@ -194,6 +202,7 @@ impl Swarm {
             Input::WebEnd { fetch } => self.on_web_end(now, fetch),
             Input::WebFailed { fetch, fault } => self.on_web_failed(now, fetch, fault),
             Input::Command(command) => self.on_command(now, command),
+            Input::Reading(reading) => self.watch.set_reading(reading),
             Input::Tick => {}
         }
         self.tick(now);

@@ -1,5 +1,7 @@
 //! Whole machines against each other, without time passing on the way: the simulator in `tests` has the rest.
 
+mod patience;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 

@@ -222,13 +222,14 @@ impl Swarm {
         let seeding = self.is_complete();
         let slots = if serving { self.slots(now) } else { 0 };
         let wants = |s: &Session| s.phase == Phase::Open && s.peer_interested;
+        let awake = self.watch.awake();
         let contenders: Vec<Contender<ConnId>> = self
             .conns
             .iter_mut()
             .filter(|(_, s)| wants(s))
             .map(|(&key, s)| Contender {
                 key,
-                gives: s.down.rate.rate(now),
+                gives: s.down.rate.rate(awake),
                 takes: s.up.rate.rate(now),
                 unchoked_since: (!s.am_choking).then_some(s.unchoked_at),
                 waiting_since: s.unchoked_at.max(s.since),

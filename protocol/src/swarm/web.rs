@@ -14,7 +14,7 @@ use super::content::Active;
 use super::download::{fellows, rank_of};
 use super::io::{Event, JobId, Output, SourceKind, WebFault, WebSeedId};
 use super::{Running, Swarm, web_source};
-use crate::picker::{Ask, Mode};
+use crate::picker::{Ask, Mode, SourceId};
 use crate::session::Meter;
 use crate::units::{BLOCK_LEN, BlockRef, FileIndex, Time};
 
@@ -25,6 +25,8 @@ const LARGEST_RUN: u64 = 8 * 1024 * 1024;
 const MAX_FETCHES: usize = 4;
 /// A fetch without a byte for so long is given up.
 const STALL: Duration = Duration::from_secs(8);
+/// After so long peers are asked as well, when all else is under way.
+const SILENT: Duration = Duration::from_secs(1);
 /// Peers who may be asked get so long before web seeds bring what peers have.
 const GRACE: Duration = Duration::from_secs(3);
 /// A swarm that has just begun does not know yet who else is there: its first fetches are few and small, so that those
@@ -53,6 +55,7 @@ struct Fetch {
     /// What of the part under way is still to come, in bytes.
     left: u64,
     buffer: BytesMut,
+    /// By the clock that requests are timed by.
     progress_at: Time,
 }
 
@@ -79,6 +82,13 @@ impl Web {
         self.fetches.len()
     }
 
+    /// Web seeds of which a fetch has brought nothing for a while, so that peers may be asked for what was asked of
+    /// them before this.
+    pub(super) fn overdue(&self, awake: Time) -> impl Iterator<Item = (SourceId, Time)> + '_ {
+        let silent = move |fetch: &&Fetch| awake.since(fetch.progress_at) > SILENT;
+        self.fetches.values().filter(silent).map(move |fetch| (web_source(fetch.seed), awake - SILENT))
+    }
+
     fn running_at(&self, seed: WebSeedId) -> usize {
         self.fetches.values().filter(|f| f.seed == seed).count()
     }
@@ -94,7 +104,7 @@ impl Swarm {
             .web
             .fetches
             .iter()
-            .filter(|(_, f)| now.since(f.progress_at) > STALL)
+            .filter(|(_, f)| self.watch.awake().since(f.progress_at) > STALL)
             .map(|(&job, _)| job)
             .collect();
         for job in stalled {
@@ -115,9 +125,10 @@ impl Swarm {
         if self.running != Running::Yes || !usable || self.is_complete() || self.down.available(now) == 0 {
             return false;
         }
+        let awake = self.watch.awake();
         let from_peers =
             self.conns.values_mut().filter(|s| s.can_ask()).fold((0, 0, false), |(n, rate, origin), s| {
-                (n + 1, rate + s.down.rate.rate(now), origin || (s.is_origin() && !s.down.snubbed))
+                (n + 1, rate + s.down.rate.rate(awake), origin || (s.is_origin() && !s.down.snubbed))
             });
         let (askable, peer_rate, origin) = from_peers;
         let most = match (askable, origin) {
@@ -145,6 +156,7 @@ impl Swarm {
     fn choose_run(&mut self, now: Time, seed: usize, rescue: bool) -> Vec<BlockRef> {
         let fellows = fellows(&self.conns, self.peer_id);
         let rank = |piece: u32| rank_of(&fellows, piece);
+        let awake = self.watch.awake();
         let share = if self.is_beginning(now) { 64 } else { 16 };
         let (Some(content), Some(web)) = (&mut self.content, self.web.seeds.get_mut(seed)) else {
             return Vec::new();
@@ -165,11 +177,11 @@ impl Swarm {
         let source = web_source(WebSeedId(seed as u32));
         let mut blocks = Vec::new();
         if self.player_seeds == 0 {
-            let ask = Ask { source, has: &has, mode: Mode::Scarce(&rank), endgame: None, now };
+            let ask = Ask { source, has: &has, mode: Mode::Scarce(&rank), endgame: None, now: awake };
             blocks = content.picker.pick_run(&ask, worth, &joins, &mut self.rng);
         }
         if blocks.is_empty() && rescue {
-            let ask = Ask { source, has: &has, mode: Mode::Any, endgame: None, now };
+            let ask = Ask { source, has: &has, mode: Mode::Any, endgame: None, now: awake };
             blocks = content.picker.pick_run(&ask, worth, &joins, &mut self.rng);
         }
         blocks
@@ -179,7 +191,8 @@ impl Swarm {
         let Some(content) = &self.content else { return false };
         let parts = content.parts_of(&blocks);
         let blocks = blocks.into();
-        let fetch = Fetch { seed, blocks, parts, left: 0, buffer: BytesMut::new(), progress_at: now };
+        let progress_at = self.watch.awake();
+        let fetch = Fetch { seed, blocks, parts, left: 0, buffer: BytesMut::new(), progress_at };
         self.next_part(now, fetch);
         true
     }
@@ -211,7 +224,7 @@ impl Swarm {
             return self.on_web_failed(now, job, WebFault::Protocol("more bytes than asked for".to_owned()));
         }
         fetch.left -= len;
-        fetch.progress_at = now;
+        fetch.progress_at = self.watch.awake();
         self.down.charge(now, len);
         self.count_received(now, SourceKind::Web, u32::try_from(len).unwrap_or(u32::MAX));
         if let Some(seed) = self.web.seeds.get_mut(fetch.seed.0 as usize) {
@@ -256,7 +269,7 @@ impl Swarm {
                 fetch.buffer.split().freeze()
             };
             fetch.blocks.pop_front();
-            self.take_block(now, block, whole, source);
+            self.take_block(now, block, whole, source, true);
         }
     }
 

@@ -8,7 +8,7 @@ use samara_tests::sim::{Faults, Group, Report, Scenario, run};
 /// A virtual swarm on a virtual network.
 #[derive(Parser)]
 struct Args {
-    /// demo, eight, home, slow-up, web-only, hostile, crowd; all of them if none is named.
+    /// demo, eight, home, slow-up, web-only, hostile, frozen, crowd; all of them if none is named.
     scenarios: Vec<String>,
     /// The first seed.
     #[arg(long, default_value_t = 1)]
@@ -50,12 +50,20 @@ fn scenario(name: &str, seed: u64) -> anyhow::Result<Scenario> {
             ..demo(64 * MIB)
         },
         "hostile" => Scenario {
-            faults: Faults { disconnect_per_second: 0.02, liars: 3, stallers: 3, slow: 2, natted: 4 },
+            faults: Faults {
+                disconnect_per_second: 0.02,
+                liars: 3,
+                stallers: 3,
+                slow: 2,
+                natted: 4,
+                ..Faults::default()
+            },
             latency: Duration::from_millis(30),
             groups: vec![Group::seedbox(5_000_000), Group::launchers(24, 2_000_000, 10_000_000)],
             piece_len: 256 * 1024,
             ..Scenario::simple(seed, 0, 16 * MIB, 1)
         },
+        "frozen" => Scenario::frozen(seed),
         "crowd" => Scenario {
             groups: vec![
                 Group::seedbox(4_000_000),
@@ -73,7 +81,7 @@ fn scenario(name: &str, seed: u64) -> anyhow::Result<Scenario> {
 
 fn main() -> anyhow::Result<()> {
     let args = Args::parse();
-    let all = ["demo", "demo200", "eight", "home", "slow-up", "web-only", "hostile", "crowd"];
+    let all = ["demo", "demo200", "eight", "home", "slow-up", "web-only", "hostile", "frozen", "crowd"];
     let names: Vec<String> =
         if args.scenarios.is_empty() { all.map(str::to_owned).to_vec() } else { args.scenarios.clone() };
     println!(

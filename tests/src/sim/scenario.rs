@@ -9,6 +9,8 @@ use protocol::metainfo::Mode;
 pub struct Faults {
     /// Per connection and second: it breaks.
     pub disconnect_per_second: f64,
+    /// Per node and second: its process gets no turn for up to [`Faults::LONGEST_FREEZE`]; its line goes on.
+    pub freeze_per_second: f64,
     /// Launchers that flip a bit in every block they send.
     pub liars: usize,
     /// Launchers that accept requests and never answer.
@@ -17,6 +19,11 @@ pub struct Faults {
     pub slow: usize,
     /// Launchers that nobody can connect to.
     pub natted: usize,
+}
+
+impl Faults {
+    /// See [`Faults::freeze_per_second`].
+    pub const LONGEST_FREEZE: Duration = Duration::from_secs(8);
 }
 
 /// Nodes of one kind.
@@ -103,6 +110,18 @@ impl Scenario {
             max_peers: 100,
             faults: Faults::default(),
             time_limit: Duration::from_secs(600),
+        }
+    }
+
+    /// A seedbox and three launchers on a machine that is too busy: each stands still for seconds, again and again. A
+    /// game of many small files, without a web seed.
+    pub fn frozen(seed: u64) -> Scenario {
+        Scenario {
+            files: (0..1500).map(|n| n * 7919 % 12_000).chain([4_000_000]).collect(),
+            piece_len: 64 * 1024,
+            web: false,
+            faults: Faults { freeze_per_second: 0.15, ..Faults::default() },
+            ..Scenario::simple(seed, 3, 0, 1_000_000)
         }
     }
 

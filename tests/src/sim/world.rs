@@ -23,7 +23,7 @@ use super::checks::{Progress, Requests};
 use super::content::SimContent;
 use super::network::{Flow, Frame, Line, Payload, size_of};
 use super::report::Report;
-use super::scenario::{Group, Scenario};
+use super::scenario::{Faults, Group, Scenario};
 use super::trace::Trace;
 
 pub(super) const DISK: Duration = Duration::from_micros(300);
@@ -84,6 +84,8 @@ pub(super) struct Node {
     pub(super) disk: BTreeMap<u32, Bytes>,
     pub(super) links: BTreeMap<ConnId, (usize, ConnId)>,
     pub(super) timer_at: Time,
+    /// What it would hear before this it hears then.
+    pub(super) frozen_until: Time,
     pub(super) progress: Progress,
     pub(super) bans: Vec<SocketAddr>,
     pub(super) stats: Stats,
@@ -161,7 +163,7 @@ impl<'a> World<'a> {
         }
         self.waiting =
             self.nodes.iter().filter(|n| !n.group.complete && n.conduct == Conduct::Honest).count();
-        if faults.disconnect_per_second > 0.0 {
+        if faults.disconnect_per_second + faults.freeze_per_second > 0.0 {
             self.at(FAULT_EVERY, Happening::Faults);
         }
     }
@@ -203,6 +205,7 @@ impl<'a> World<'a> {
             disk: BTreeMap::new(),
             links: BTreeMap::new(),
             timer_at: Time::MAX,
+            frozen_until: Time::ZERO,
             progress: Progress::default(),
             bans: Vec::new(),
             stats: Stats::default(),
@@ -243,7 +246,24 @@ impl<'a> World<'a> {
             .join("; ")
     }
 
+    /// When the node that something happens to can hear of it, if that is later.
+    fn frozen_until(&self, what: &Happening) -> Option<Time> {
+        let node = match what {
+            Happening::Timer(node) | Happening::Tell(node, _) => *node,
+            Happening::Delivered(frame) => frame.to,
+            Happening::Reached { from, .. } => *from,
+            _ => return None,
+        };
+        self.nodes.get(node).map(|n| n.frozen_until).filter(|&until| until > self.now)
+    }
+
     fn happen(&mut self, what: Happening) {
+        if let Some(until) = self.frozen_until(&what) {
+            if let Happening::Timer(node) = what {
+                self.nodes[node].timer_at = until;
+            }
+            return self.at(until - self.now, what);
+        }
         match what {
             Happening::Join(node) => self.join(node),
             Happening::Leave(node) => self.leave(node),
@@ -256,7 +276,7 @@ impl<'a> World<'a> {
             Happening::WebAsked { from, to, fetch, file, range } => {
                 self.web_asked(from, to, fetch, file, range);
             }
-            Happening::Faults => self.break_links(),
+            Happening::Faults => self.faults(),
         }
     }
 
@@ -426,7 +446,7 @@ impl<'a> World<'a> {
         self.begin(node);
         if let (Flow::Conn(conn), true) = (flow, block) {
             let queued_bytes = self.nodes[node].line.queued(flow);
-            self.tell(node, Input::Sent { conn, queued_bytes });
+            self.happen(Happening::Tell(node, Input::Sent { conn, queued_bytes }));
         }
     }
 
@@ -474,19 +494,34 @@ impl<'a> World<'a> {
         self.tell(node, Input::Message { conn, message });
     }
 
-    fn break_links(&mut self) {
+    fn faults(&mut self) {
+        let faults = self.scenario.faults;
+        self.break_links(faults.disconnect_per_second);
+        for node in 0..self.nodes.len() {
+            if faults.freeze_per_second > 0.0 && self.chance() < faults.freeze_per_second {
+                let until = self.now + Faults::LONGEST_FREEZE.mul_f64(self.chance());
+                self.nodes[node].frozen_until = until.max(self.nodes[node].frozen_until);
+            }
+        }
+        self.at(FAULT_EVERY, Happening::Faults);
+    }
+
+    /// At least 0, less than 1.
+    fn chance(&mut self) -> f64 {
+        (self.rng.next_u64() >> 11) as f64 / (1u64 << 53) as f64
+    }
+
+    fn break_links(&mut self, per_second: f64) {
         let mut links = Vec::new();
         for (node, n) in self.nodes.iter().enumerate() {
             links.extend(n.links.keys().filter(|conn| !conn.is_incoming()).map(|&conn| (node, conn)));
         }
         for (node, conn) in links {
-            let chance = (self.rng.next_u64() >> 11) as f64 / (1u64 << 53) as f64;
-            if chance < self.scenario.faults.disconnect_per_second {
+            if self.chance() < per_second {
                 self.unlink(node, conn);
                 self.tell(node, Input::Disconnected { conn });
             }
         }
-        self.at(FAULT_EVERY, Happening::Faults);
     }
 
     fn event(&mut self, node: usize, event: Event) {

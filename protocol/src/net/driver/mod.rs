@@ -197,9 +197,19 @@ impl Driver {
         }
     }
 
+    /// Stops and resumes reading from sockets, and tells the machine, for which what is not read is not late.
+    fn settle_reading(&mut self) {
+        let read_on =
+            self.disk.unfinished_bytes() < self.limits().max_unwritten_bytes && !self.owner.is_behind();
+        if self.reading.send_if_modified(|reading| std::mem::replace(reading, read_on) != read_on) {
+            self.handle(Input::Reading(read_on));
+        }
+    }
+
     /// Hands over what has gathered; when to wake if nothing happens.
     fn settle(&mut self) -> Instant {
         self.settle_rates();
+        self.settle_reading();
         loop {
             let stuck = self.conns.flush(self.limits().max_queued_bytes);
             if stuck.is_empty() {
@@ -213,10 +223,6 @@ impl Driver {
         if let Some(files) = self.link.files.get() {
             self.disk.pump(files);
         }
-        let read_on =
-            self.disk.unfinished_bytes() < self.limits().max_unwritten_bytes && !self.owner.is_behind();
-        self.reading.send_if_modified(|reading| std::mem::replace(reading, read_on) != read_on);
-
         let now = self.node.clock.now();
         let publish = self.owner.publish(now, &mut self.swarm);
         let next = [self.swarm.poll_timeout(), publish].into_iter().flatten().min();
