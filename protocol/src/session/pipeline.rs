@@ -256,8 +256,13 @@ impl Pipeline {
     pub fn overdue(&mut self, now: Time, usual: Duration) -> Option<Time> {
         let patience = (usual * 2).clamp(OVERDUE.0, OVERDUE.1);
         let silent = now.since(self.progress_at) > patience;
-        let slow = self.asked_bytes() > self.rate.rate(now).saturating_mul(SLOW.as_secs());
+        let slow = self.is_slow(now);
         (!self.asked.is_empty() && (silent || slow)).then(|| now - patience)
+    }
+
+    /// Whether what the peer was asked for takes it longer than a second.
+    pub fn is_slow(&mut self, now: Time) -> bool {
+        self.asked_bytes() > self.rate.rate(now).saturating_mul(SLOW.as_secs())
     }
 
     /// All requests are given up: by the peer (`may_come` false) or by us.

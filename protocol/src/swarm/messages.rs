@@ -74,10 +74,13 @@ impl Swarm {
         if self.content.as_ref().is_some_and(|c| piece.0 >= c.torrent.layout.piece_count()) {
             return self.violation(now, conn, "have: no such piece");
         }
+        let awake = self.watch.awake();
         let Some(session) = self.conns.get_mut(&conn) else { return };
         if !session.pieces.set(piece) {
             return;
         }
+        // One with more to send than it can soon is no help.
+        let slow = session.down.is_slow(awake);
         let (player, counted) = (!session.is_origin(), session.pieces.counted_as_seed);
         let Some(content) = &mut self.content else { return };
         let news = content.picker.wants_piece(piece.0);
@@ -86,7 +89,7 @@ impl Swarm {
             session.interesting += 1;
             session.down.dry_at = None;
         }
-        if news && avail == 1 {
+        if news && avail == 1 && !slow {
             self.prefer_players(now, piece.0);
         }
         self.update_interest(now, conn);
