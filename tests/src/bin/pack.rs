@@ -1,6 +1,7 @@
 //! Makes and applies packs between two folders and prints what it cost as JSON: for comparison with other programs.
 //!
 //! `apply` works on one core, so that CPU-seconds and peak memory are those of one worker.
+#![allow(clippy::disallowed_methods, reason = "a program that reads and writes the files it was asked for")]
 
 use std::collections::BTreeMap;
 use std::fs::File;

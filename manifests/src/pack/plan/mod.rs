@@ -220,7 +220,7 @@ fn recipe(file: &Mapped, places: &segments::Places, target: TreeRef<'_>, tuning:
                     frame: place.segment,
                     offset: place.offset,
                     len: place.len,
-                }))
+                }));
             }
         }
     }

@@ -66,7 +66,8 @@ fn shortened(label: &str) -> String {
 
 /// For each cost, the cohorts side by side on one scale.
 pub(super) fn cohort_bars(cohorts: &[Cohort]) -> String {
-    let costs: [(&str, fn(&Cohort) -> u64); 3] = [
+    type Cost = fn(&Cohort) -> u64;
+    let costs: [(&str, Cost); 3] = [
         ("Fetched", |cohort| cohort.network_bytes),
         ("Written to the disk", |cohort| cohort.bytes_written),
         ("Temporary space at most", |cohort| cohort.temp_bytes_peak),
