@@ -119,7 +119,7 @@ fn within(prefix: &[u8], units: u8) -> &[u8] {
     prefix.get(prefix.len() - used..).unwrap_or_default()
 }
 
-/// Compresses `plain` with the last `reach` bytes of `prefix` before it, up to a whole [`REACH_UNIT`].
+/// Compresses `plain` with the last `reach` bytes of `prefix` before it, up to a whole `REACH_UNIT`.
 ///
 /// # Errors
 /// [`CodecError`] when the encoder refuses.
