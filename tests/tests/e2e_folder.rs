@@ -19,7 +19,7 @@ fn world() -> (Studio, Seedbox) {
     for release in [1, 2] {
         generate_release(&studio.scratch(&format!("build-{release}")), GameSize::Small, release).unwrap();
     }
-    studio.publish(&studio.scratch("build-1"), "1.0");
+    studio.publish_plain(&studio.scratch("build-1"), "1.0");
     let seedbox = studio.serve();
     (studio, seedbox)
 }

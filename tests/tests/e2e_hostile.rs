@@ -24,7 +24,7 @@ struct World {
 fn world() -> World {
     let studio = Studio::new("maple");
     generate_release(&studio.scratch("build"), GameSize::Small, 1).unwrap();
-    studio.publish(&studio.scratch("build"), "1.0");
+    studio.publish_plain(&studio.scratch("build"), "1.0");
     let site = Site::at(studio.http_address(), studio.public(), |_| Edit::Serve);
     let seeding = studio.player("seeding");
     let _ = seeding.install(&["--no-peers"]).ok();
@@ -233,7 +233,7 @@ fn a_file_rewritten_while_it_is_seeded_is_never_sent() {
 fn the_seedbox_goes_away_and_comes_back() {
     let studio = Studio::new("maple");
     generate_release(&studio.scratch("build"), GameSize::Small, 1).unwrap();
-    studio.publish(&studio.scratch("build"), "1.0");
+    studio.publish_plain(&studio.scratch("build"), "1.0");
     let seedbox = studio.serve_with(&["--upload-limit", "1000000"]);
     let player = studio.player("player");
     let mut install = player.start_install(&["--patience", "60"]);

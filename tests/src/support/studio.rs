@@ -107,6 +107,12 @@ impl Studio {
         self.try_publish(build, version, &[]).ok().clone()
     }
 
+    /// Publishes a build without packs, for tests of what the content torrent alone does.
+    #[track_caller]
+    pub fn publish_plain(&self, build: &Path, version: &str) -> Value {
+        self.try_publish(build, version, &["--base", "none", "--full", "never"]).ok().clone()
+    }
+
     /// Publishes a build, with more options.
     #[must_use]
     pub fn try_publish(&self, build: &Path, version: &str, more: &[&str]) -> Outcome {
