@@ -102,6 +102,8 @@ fn every_file_on_the_way_tampered_cut_missing_or_endless() {
     let _ = second.install(&["--no-peers"]).ok();
     let mut now: BTreeSet<String> = world.site.asked().split_off(count).into_iter().collect();
     now.retain(|path| before.contains(path) && world.studio.scratch("site").join(path).exists());
+    // A list of packs is no more than a shorter way: the next test's.
+    now.retain(|path| !path.ends_with(".packs"));
     assert!(now.len() >= 6, "{now:?}");
 
     let changes: [(&str, Change, &[&str]); 4] = [
@@ -133,6 +135,31 @@ fn every_file_on_the_way_tampered_cut_missing_or_endless() {
 }
 
 #[test]
+fn packs_that_are_not_what_was_signed_are_not_used() {
+    let world = world();
+    let changes: [(&str, Change); 3] = [
+        ("tampered", |file| Edit::Body(tampered(file))),
+        ("cut", |file| Edit::Body(file[..file.len() / 2].to_vec())),
+        ("missing", |_| Edit::Status(404)),
+    ];
+    for (ending, (how, change)) in
+        [".packs", ".index"].into_iter().flat_map(|end| changes.map(|way| (end, way)))
+    {
+        world.site.edit(move |request: &Request| match &request.file {
+            Some(file) if request.path.ends_with(ending) => change(file),
+            _ => Edit::Serve,
+        });
+        let victim = world.studio.player("victim");
+        copy(&world.player.dir, &victim.dir);
+        let done = victim.update(&["--no-peers"]);
+        let route = done.ok()["route"].as_str().unwrap_or_default();
+        assert!(["plain", "reuse"].contains(&route), "{ending} {how}: {done}");
+        assert_same(&world.studio.scratch("build-2"), &victim.dir);
+    }
+    world.is_well();
+}
+
+#[test]
 fn the_torrent_is_held_against_the_signed_manifest() {
     let world = world();
     let torrent = |request: &Request| request.path.starts_with("torrents/");
@@ -158,13 +185,17 @@ fn the_torrent_is_held_against_the_signed_manifest() {
     world.is_well();
 }
 
+/// Bytes of the game, as they are or in a pack.
+fn is_content(path: &str) -> bool {
+    let blob = path.starts_with("blobs/") && !path.ends_with(".leaves") && !path.ends_with(".sums");
+    blob || path.ends_with(".pack")
+}
+
 #[test]
 fn blocks_are_verified() {
     let world = world();
     world.site.edit(|request| match &request.file {
-        Some(file) if request.path.starts_with("blobs/") && !request.path.ends_with(".leaves") => {
-            Edit::Body(file.iter().map(|byte| byte ^ 1).collect())
-        }
+        Some(file) if is_content(&request.path) => Edit::Body(file.iter().map(|byte| byte ^ 1).collect()),
         _ => Edit::Serve,
     });
     let failed = world.player.update(&["--no-peers", "--patience", "3"]);
