@@ -44,3 +44,6 @@ pub const MAX_PREFIX_BYTES: u32 = 32 << 20;
 pub const MAX_PLAIN_BYTES: u32 = 17 << 20;
 /// Most memory rebuilding one frame may take, everything counted.
 pub const MAX_MEMORY_BYTES: u64 = 64 << 20;
+
+#[cfg(test)]
+mod tests;
