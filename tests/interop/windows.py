@@ -106,6 +106,10 @@ def by_one_source(scratch):
         seedbox.stop()
 
 
+# What Windows cannot hold, or holds as another name.
+BAD_NAMES = ["aux", "COM1.txt", "nul.dat", "a:b", "trailing.", "trailing ", "back\\slash", "bell\x07"]
+
+
 def refused_names(scratch):
     """Publishing refuses what a player on Windows could not install."""
     studio = Studio(scratch, *host())
