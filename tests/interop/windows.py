@@ -1,5 +1,5 @@
-"""Our programs for Windows, under Wine: the launcher installs a real game from a Linux seedbox, updates, verifies
-and repairs."""
+"""Our programs for Windows, under Wine: the launcher installs a real game from a Linux seedbox, updates, verifies,
+repairs; the seedbox publishes what the one on Linux does."""
 
 import json
 import os
@@ -106,6 +106,32 @@ def by_one_source(scratch):
         seedbox.stop()
 
 
+def the_same_packs(scratch):
+    """The same builds, from other folders and with other numbers of threads, are the same torrents and packs."""
+    player = Player(scratch)
+    data = ("--data", r"Z:\share\data", "--keys", r"Z:\share\keys")
+    player.run("seedbox.exe", "init", *data)
+    studio = Studio(scratch, *host(), game="freeciv")
+    # The torrents of programs carry their executable bits, which only Linux's files have: these builds have none.
+    sizes = []
+    for number, build in enumerate(builds("freeciv")[:2]):
+        shutil.copytree(build, player.path(f"elsewhere {number}"))
+        publish = ("--game", "freeciv", "--release", f"1.{number}")
+        there = player.run("seedbox.exe", "publish", rf"Z:\share\elsewhere {number}", *data, *publish)
+        here = studio.publish(build, f"1.{number}", options=("--threads", "1"))
+        for key in ("info_hash_v1", "info_hash_v2", "info_hash_v1_only", "bytes", "manifest_bytes"):
+            assert there[key] == here[key], (key, there[key], here[key])
+
+        def hashes(done):
+            keys = ("base", "bytes", "index_bytes", "info_hash_v1", "info_hash_v2", "listed", "memory_bytes")
+            return [[pack[key] for key in keys] for pack in done["packs"]]
+
+        assert hashes(there) == hashes(here), (hashes(there), hashes(here))
+        assert len(here["packs"]) == 1 + number, here["packs"]
+        sizes += [pack["bytes"] for pack in here["packs"]]
+    return f"packs of {', '.join(map(str, sizes))} bytes"
+
+
 # What Windows cannot hold, or holds as another name.
 BAD_NAMES = ["aux", "COM1.txt", "nul.dat", "a:b", "trailing.", "trailing ", "back\\slash", "bell\x07"]
 
@@ -129,6 +155,7 @@ if __name__ == "__main__":
     cases = [
         ("an install's life", life_of_an_install),
         ("by one source", by_one_source),
+        ("the same packs", the_same_packs),
         ("names refused at publish", refused_names),
     ]
     # One after the other: there is one Windows.

@@ -112,6 +112,9 @@ struct Job<'a> {
     stop: AtomicBool,
     failed: Mutex<Option<Error>>,
     files: Vec<Mutex<Progress>>,
+    /// Contents that some thread has taken upon itself to store. Of equal files one is enough, and no two threads may
+    /// give a file the same name at the same time: Windows refuses one of them.
+    taken: Mutex<HashSet<FileIdentity>>,
     placed: Mutex<HashSet<FileIdentity>>,
 }
 
@@ -127,6 +130,13 @@ struct Progress {
     head: Vec<u8>,
     copy: Option<std::sync::Arc<Temp>>,
     done: Option<Hashed>,
+}
+
+/// A file that was hashed.
+struct Contents<'a> {
+    found: &'a Found,
+    leaves: &'a [Root],
+    sums: &'a [u64],
 }
 
 /// What one run gave.
@@ -179,6 +189,7 @@ impl<'a> Job<'a> {
             stop: AtomicBool::new(false),
             failed: Mutex::default(),
             files,
+            taken: Mutex::default(),
             placed: Mutex::default(),
         })
     }
@@ -238,25 +249,39 @@ impl<'a> Job<'a> {
             hashed.layer = merkle::piece_layer(&leaves, self.piece_len);
         }
         match &self.store {
-            Some((dir, blobs)) => {
-                if found.len > u64::from(self.piece_len) {
-                    let leaf_bytes = || leaves.iter().flat_map(|leaf| leaf.0).collect();
-                    store_beside(dir, blobs.holds_leaves(&id), &blobs.leaves_path(&id), leaf_bytes)?;
-                    let sum_bytes = || hash::sums_to_bytes(&sums);
-                    store_beside(dir, blobs.holds_sums(&id), &blobs.sums_path(&id), sum_bytes)?;
-                }
-                if !blobs.holds(&id) {
-                    let temp = match copy.map(std::sync::Arc::try_unwrap) {
-                        Some(Ok(temp)) => temp,
-                        _ => self.copy_again(dir, found, &leaves, buf)?,
-                    };
-                    blobs.place(&id, temp)?;
-                    lock(&self.placed).insert(id);
-                }
+            Some(store) if lock(&self.taken).insert(id) => {
+                self.store(store, &id, &Contents { found, leaves: &leaves, sums: &sums }, copy, buf)?;
             }
+            Some(_) => {}
             None => hashed.leaves = leaves,
         }
         lock(state).done = Some(hashed);
+        Ok(())
+    }
+
+    /// Stores what the store does not have of a file's content.
+    fn store(
+        &self,
+        (dir, blobs): &(&DataDir, Blobs),
+        id: &FileIdentity,
+        contents: &Contents<'_>,
+        copy: Option<std::sync::Arc<Temp>>,
+        buf: &mut [u8],
+    ) -> Result<()> {
+        if id.len > u64::from(self.piece_len) {
+            let leaf_bytes = || contents.leaves.iter().flat_map(|leaf| leaf.0).collect();
+            store_beside(dir, blobs.holds_leaves(id), &blobs.leaves_path(id), leaf_bytes)?;
+            let sum_bytes = || hash::sums_to_bytes(contents.sums);
+            store_beside(dir, blobs.holds_sums(id), &blobs.sums_path(id), sum_bytes)?;
+        }
+        if !blobs.holds(id) {
+            let temp = match copy.map(std::sync::Arc::try_unwrap) {
+                Some(Ok(temp)) => temp,
+                _ => self.copy_again(dir, contents.found, contents.leaves, buf)?,
+            };
+            blobs.place(id, temp)?;
+            lock(&self.placed).insert(*id);
+        }
         Ok(())
     }
 
