@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 
 use crate::release::FileIdentity;
 
-pub(crate) use rolling::Roller;
+pub(crate) use rolling::{Roller, numbers_of_bytes};
 pub use rolling::{rolling, sums_from_bytes, sums_to_bytes};
 
 /// Bytes under one leaf.

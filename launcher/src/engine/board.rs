@@ -225,26 +225,9 @@ impl Task {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::snapshot::SourceBytes;
 
     fn view(task: u64) -> TaskView {
-        TaskView {
-            task: TaskId(task),
-            dir: "game".into(),
-            game: None,
-            release: None,
-            phase: Phase::Waiting,
-            done_bytes: 0,
-            total_bytes: 0,
-            sources: SourceBytes::default(),
-            uploaded_bytes: 0,
-            download_rate: 0,
-            upload_rate: 0,
-            progress_rate: 0,
-            time_left: None,
-            peers: 0,
-            failure: None,
-        }
+        TaskView::waiting(TaskId(task), "game".into(), None)
     }
 
     #[test]

@@ -13,7 +13,7 @@ use crate::engine::command::{Command, Operation, TaskId};
 use crate::engine::context::Context;
 use crate::engine::operations;
 use crate::engine::options::Options;
-use crate::engine::snapshot::{Event, Happened, Phase, Snapshot, SourceBytes, TaskView};
+use crate::engine::snapshot::{Event, Happened, Phase, Snapshot, TaskView};
 use crate::error::LaunchError;
 
 /// How to reach a running engine. The engine ends when `commands` is dropped.
@@ -132,24 +132,9 @@ async fn conduct(context: Arc<Context>, task: Task, operation: Box<Operation>) {
 }
 
 fn new_view(task: TaskId, operation: &Operation) -> TaskView {
-    TaskView {
-        task,
-        dir: operation.dir().to_owned(),
-        game: match operation {
-            Operation::Install(install) => Some(install.game.clone()),
-            _ => None,
-        },
-        release: None,
-        phase: Phase::Waiting,
-        done_bytes: 0,
-        total_bytes: 0,
-        sources: SourceBytes::default(),
-        uploaded_bytes: 0,
-        download_rate: 0,
-        upload_rate: 0,
-        progress_rate: 0,
-        time_left: None,
-        peers: 0,
-        failure: None,
-    }
+    let game = match operation {
+        Operation::Install(install) => Some(install.game.clone()),
+        _ => None,
+    };
+    TaskView::waiting(task, operation.dir().to_owned(), game)
 }

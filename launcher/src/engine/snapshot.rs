@@ -177,6 +177,29 @@ pub struct TaskView {
     pub failure: Option<Failure>,
 }
 
+impl TaskView {
+    /// Before anything was done.
+    pub(crate) fn waiting(task: TaskId, dir: PathBuf, game: Option<String>) -> TaskView {
+        TaskView {
+            task,
+            dir,
+            game,
+            release: None,
+            phase: Phase::Waiting,
+            done_bytes: 0,
+            total_bytes: 0,
+            sources: SourceBytes::default(),
+            uploaded_bytes: 0,
+            download_rate: 0,
+            upload_rate: 0,
+            progress_rate: 0,
+            time_left: None,
+            peers: 0,
+            failure: None,
+        }
+    }
+}
+
 /// An error in the words of the window: cause, advice, code.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure {

@@ -1,5 +1,7 @@
 //! The rolling hash and the anchors it finds.
 
+use crate::hash::numbers_of_bytes;
+
 /// Bytes an anchor depends on: those up to and without its position.
 pub const WINDOW_BYTES: usize = 32;
 /// Each byte moves what came before by two bits: after 32 bytes it has left a 64-bit hash.
@@ -8,22 +10,7 @@ const SHIFT: u32 = 2;
 const LEAST_APART: usize = 16;
 
 /// One random number a byte value (splitmix64 of a fixed seed: part of the format of nothing, but packs depend on it).
-const GEAR: [u64; 256] = gear_table();
-
-const fn gear_table() -> [u64; 256] {
-    let mut table = [0u64; 256];
-    let mut state = 0x5A3A_12A5_EED0_5EEDu64;
-    let mut at = 0;
-    while at < 256 {
-        state = state.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = state;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        table[at] = z ^ (z >> 31);
-        at += 1;
-    }
-    table
-}
+const GEAR: [u64; 256] = numbers_of_bytes(0x5A3A_12A5_EED0_5EED);
 
 fn rolled(hash: u64, byte: u8) -> u64 {
     (hash << SHIFT).wrapping_add(GEAR[usize::from(byte)])

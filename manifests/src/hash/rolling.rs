@@ -10,15 +10,16 @@
 use super::{BLOCK_BYTES, BLOCK_LEN};
 
 /// What each byte stands for: SplitMix64 from 0, one number a byte.
-const TABLE: [u64; 256] = table();
+const TABLE: [u64; 256] = numbers_of_bytes(0);
 /// Bytes moved over before anyone looks whether one of the windows was met: keeps the loop free of branches.
 const STRIDE: usize = 16;
 /// The window's length as a power of two.
 const SHIFT: u32 = BLOCK_LEN.trailing_zeros();
 
-const fn table() -> [u64; 256] {
+/// A number for every value of a byte: SplitMix64 from `seed` on.
+pub(crate) const fn numbers_of_bytes(seed: u64) -> [u64; 256] {
     let mut table = [0; 256];
-    let mut state = 0u64;
+    let mut state = seed;
     let mut at = 0;
     while at < 256 {
         state = state.wrapping_add(0x9E37_79B9_7F4A_7C15);

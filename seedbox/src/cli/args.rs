@@ -48,24 +48,18 @@ pub struct InitArgs {
     pub public_url: Option<String>,
 }
 
-/// `seedbox publish`.
+/// What `publish` and `preview` both need to know.
 #[derive(Debug, Args)]
-pub struct PublishArgs {
+pub struct BuildArgs {
     /// The build folder.
     pub build: PathBuf,
-    /// The data folder.
+    /// The data folder of the repository. `preview` changes nothing in it.
     #[arg(long, value_name = "DIR")]
     pub data: PathBuf,
-    /// The folder of the offline keys.
-    #[arg(long, value_name = "DIR")]
-    pub keys: PathBuf,
     /// Which game; the first release of a game adds it.
     #[arg(long, value_name = "ID")]
     pub game: String,
-    /// The version to publish it under.
-    #[arg(long, value_name = "VERSION")]
-    pub release: String,
-    /// The channel to point at it.
+    /// The channel that is to point at the release.
     #[arg(long, value_name = "NAME", default_value = "stable")]
     pub channel: String,
     /// A file with patch notes.
@@ -84,49 +78,32 @@ pub struct PublishArgs {
     /// Which packs are made.
     #[command(flatten)]
     pub packs: PackArgs,
-    /// Whether to make a pack that starts from nothing: auto makes one that saves 5 % or more.
-    #[arg(long, value_name = "WHEN", default_value = "auto", value_parser = ["auto", "always", "never"])]
-    pub full: String,
+}
+
+/// `seedbox publish`.
+#[derive(Debug, Args)]
+pub struct PublishArgs {
+    #[command(flatten)]
+    pub(crate) of: BuildArgs,
+    /// The folder of the offline keys.
+    #[arg(long, value_name = "DIR")]
+    pub keys: PathBuf,
+    /// The version to publish it under.
+    #[arg(long, value_name = "VERSION")]
+    pub release: String,
 }
 
 /// `seedbox preview`.
 #[derive(Debug, Args)]
 pub struct PreviewArgs {
-    /// The build folder.
-    pub build: PathBuf,
-    /// The data folder of the repository it would be published to; nothing in it changes.
-    #[arg(long, value_name = "DIR")]
-    pub data: PathBuf,
+    #[command(flatten)]
+    pub(crate) of: BuildArgs,
     /// Not needed: taken so that the options of `publish` can stay as they are.
     #[arg(long, value_name = "DIR", hide = true)]
     pub keys: Option<PathBuf>,
-    /// Which game.
-    #[arg(long, value_name = "ID")]
-    pub game: String,
     /// The version it would be published under.
     #[arg(long, value_name = "VERSION", default_value = "unreleased")]
     pub release: String,
-    /// The channel that would point at it: its players are the ones who update.
-    #[arg(long, value_name = "NAME", default_value = "stable")]
-    pub channel: String,
-    /// A file with patch notes.
-    #[arg(long, value_name = "FILE", hide_short_help = true)]
-    pub notes: Option<PathBuf>,
-    /// How to start the game, as for `publish`.
-    #[arg(long, value_name = "[PLATFORM=]CMD", hide_short_help = true)]
-    pub launch: Vec<String>,
-    /// Files that are programs, as for `publish`.
-    #[arg(long, value_name = "GLOB", hide_short_help = true)]
-    pub exec: Vec<String>,
-    /// Bytes of a piece, instead of the length that fits the build.
-    #[arg(long, value_name = "BYTES", hide_short_help = true)]
-    pub piece_len: Option<u32>,
-    /// Which packs would be made.
-    #[command(flatten)]
-    pub packs: PackArgs,
-    /// Whether a pack would be made that starts from nothing: auto makes one that saves 5 % or more.
-    #[arg(long, value_name = "WHEN", default_value = "auto", value_parser = ["auto", "always", "never"])]
-    pub full: String,
     /// Most bytes an update from the previous release may fetch; beyond, the exit status is 3.
     #[arg(long, value_name = "BYTES")]
     pub max_patch_bytes: Option<u64>,
@@ -151,6 +128,9 @@ pub struct PackArgs {
     /// Threads to use, instead of one for each core. What is published does not depend on it.
     #[arg(long, value_name = "N")]
     pub threads: Option<usize>,
+    /// Whether to make a pack that starts from nothing: auto makes one that saves 5 % or more.
+    #[arg(long, value_name = "WHEN", default_value = "auto", value_parser = ["auto", "always", "never"])]
+    pub full: String,
 }
 
 /// `seedbox optimize`.
@@ -171,9 +151,6 @@ pub struct OptimizeArgs {
     /// Which packs are made; the level is `best` unless another is named.
     #[command(flatten)]
     pub packs: PackArgs,
-    /// Whether to make a pack that starts from nothing: auto makes one that saves 5 % or more.
-    #[arg(long, value_name = "WHEN", default_value = "auto", value_parser = ["auto", "always", "never"])]
-    pub full: String,
     /// Only make packs; a later --sign lists them. Needs no keys.
     #[arg(long, conflicts_with = "sign")]
     pub build_only: bool,

@@ -4,7 +4,8 @@ mod args;
 mod output;
 
 pub use args::{
-    Cli, Command, InitArgs, OptimizeArgs, PackArgs, PreviewArgs, PublishArgs, RefreshArgs, ServeArgs,
+    BuildArgs, Cli, Command, InitArgs, OptimizeArgs, PackArgs, PreviewArgs, PublishArgs, RefreshArgs,
+    ServeArgs,
 };
 
 use crate::error::{Error, Result};
@@ -18,6 +19,7 @@ use manifests::release::{ChannelName, GameId, Version};
 use output::{Bar, Output};
 use serde::Serialize;
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 /// Platforms that may have a launch command of their own.
 const PLATFORMS: [&str; 4] = ["linux", "windows", "macos", "any"];
@@ -57,23 +59,25 @@ fn run_init(args: &InitArgs, output: Output) -> Result<()> {
     Ok(())
 }
 
-fn run_publish(args: &PublishArgs, output: Output) -> Result<()> {
-    let options = PublishOptions {
+/// What is to be published, and how; where the keys lie is `publish`'s own affair.
+fn publish_options(args: &BuildArgs, release: &str, keys: PathBuf) -> Result<PublishOptions> {
+    Ok(PublishOptions {
         build: args.build.clone(),
         data: args.data.clone(),
-        keys: args.keys.clone(),
+        keys,
         game: GameId::parse(&args.game)?,
-        version: Version::parse(&args.release)?,
+        version: Version::parse(release)?,
         channel: ChannelName::parse(&args.channel)?,
         notes: args.notes.as_deref().map(read_notes).transpose()?.unwrap_or_default(),
         launch: launch_commands(&args.launch)?,
         exec: Patterns::new(&args.exec)?,
         piece_len: args.piece_len,
-        packs: PackOptions {
-            full: parse_full(&args.full)?,
-            ..pack_options(&args.packs, PackOptions::default().level)?
-        },
-    };
+        packs: pack_options(&args.packs, PackOptions::default().level)?,
+    })
+}
+
+fn run_publish(args: &PublishArgs, output: Output) -> Result<()> {
+    let options = publish_options(&args.of, &args.release, args.keys.clone())?;
     let done = publish(&options, &Bar::new())?;
     output.say("published", &done, &output::published(&done));
     Ok(())
@@ -81,22 +85,7 @@ fn run_publish(args: &PublishArgs, output: Output) -> Result<()> {
 
 fn run_preview(args: &PreviewArgs, output: Output) -> Result<()> {
     let options = PreviewOptions {
-        publish: PublishOptions {
-            build: args.build.clone(),
-            data: args.data.clone(),
-            keys: std::path::PathBuf::new(),
-            game: GameId::parse(&args.game)?,
-            version: Version::parse(&args.release)?,
-            channel: ChannelName::parse(&args.channel)?,
-            notes: args.notes.as_deref().map(read_notes).transpose()?.unwrap_or_default(),
-            launch: launch_commands(&args.launch)?,
-            exec: Patterns::new(&args.exec)?,
-            piece_len: args.piece_len,
-            packs: PackOptions {
-                full: parse_full(&args.full)?,
-                ..pack_options(&args.packs, PackOptions::default().level)?
-            },
-        },
+        publish: publish_options(&args.of, &args.release, PathBuf::new())?,
         limits: Limits { max_patch_bytes: args.max_patch_bytes, max_temp_bytes: args.max_temp_bytes },
     };
     let done = preview(&options, &Bar::new())?;
@@ -116,7 +105,7 @@ fn run_optimize(args: &OptimizeArgs, output: Output) -> Result<()> {
         data: args.data.clone(),
         game: GameId::parse(&args.game)?,
         version: args.release.as_deref().map(Version::parse).transpose()?,
-        packs: PackOptions { full: parse_full(&args.full)?, ..pack_options(&args.packs, Level::Best)? },
+        packs: pack_options(&args.packs, Level::Best)?,
         work: match (args.build_only, args.sign) {
             (true, _) => Work::Build(args.out.clone()),
             (_, true) => Work::Sign { keys: keys()?, packs: args.packs_from.clone() },
@@ -144,7 +133,8 @@ fn pack_options(args: &PackArgs, default: Level) -> Result<PackOptions> {
         return Err(Error::Option { option: "--threads", value: "0".to_owned(), why });
     }
     let level = args.level.as_deref().map_or(Ok(default), parse_level)?;
-    Ok(PackOptions { bases, level, threads: args.threads, ..PackOptions::default() })
+    let full = parse_full(&args.full)?;
+    Ok(PackOptions { bases, level, threads: args.threads, full })
 }
 
 fn parse_full(text: &str) -> Result<Full> {
@@ -254,7 +244,7 @@ mod tests {
     fn bases_in_a_table() {
         let parse = |base: &[&str]| {
             let base = base.iter().map(|&text| text.to_owned()).collect();
-            pack_options(&PackArgs { base, level: None, threads: None }, Level::Best)
+            pack_options(&PackArgs { base, level: None, threads: None, full: "auto".to_owned() }, Level::Best)
                 .map(|options| options.bases)
         };
         let these =
@@ -264,7 +254,7 @@ mod tests {
         assert_eq!(parse(&["1.0", "2"]).unwrap(), these(&["1.0", "2"]));
         assert_eq!(parse(&["1.0", "none"]).unwrap_err().code(), "E-OPTION");
         assert_eq!(parse(&["a b"]).unwrap_err().code(), "E-NAME");
-        let none = PackArgs { base: Vec::new(), level: None, threads: Some(0) };
+        let none = PackArgs { base: Vec::new(), level: None, threads: Some(0), full: "auto".to_owned() };
         assert_eq!(pack_options(&none, Level::Best).unwrap_err().code(), "E-OPTION");
     }
 
