@@ -5,11 +5,11 @@ use super::super::text::who;
 use super::super::{Cohort, Costly, Preview};
 use super::{bytes, escaped};
 
-const WIDTH: f64 = 1000.0;
+const WIDTH: f64 = 840.0;
 /// Where bars begin, and where they end at most: words stand on both sides.
-const LEFT: f64 = 230.0;
-const RIGHT: f64 = 880.0;
-const ROW: f64 = 22.0;
+const LEFT: f64 = 200.0;
+const RIGHT: f64 = 730.0;
+const ROW: f64 = 25.0;
 
 /// The class that gives a reason its colour.
 pub(super) fn class(reason: Reason) -> &'static str {
@@ -45,19 +45,19 @@ fn row(y: f64, label: &str, class: &str, value: u64, most: u64) -> String {
     format!(
         "<text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\">{}</text>{}{}<text x=\"{:.1}\" y=\"{:.1}\">{}</text>",
         LEFT - 12.0,
-        y + 14.0,
+        y + 16.0,
         escaped(&shortened(label)),
-        rect("track", LEFT, y + 3.0, RIGHT - LEFT, ROW - 8.0),
-        rect(class, LEFT, y + 3.0, width, ROW - 8.0),
+        rect("track", LEFT, y + 3.0, RIGHT - LEFT, ROW - 9.0),
+        rect(class, LEFT, y + 3.0, width, ROW - 9.0),
         RIGHT + 12.0,
-        y + 14.0,
+        y + 16.0,
         bytes(value),
     )
 }
 
 /// As much of a name as there is room for.
 fn shortened(label: &str) -> String {
-    const MOST: usize = 30;
+    const MOST: usize = 26;
     if label.chars().count() <= MOST {
         return label.to_owned();
     }
