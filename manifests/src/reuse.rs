@@ -5,6 +5,7 @@
 //! missing blocks wherever they are; their leaves tell the true ones. What it finds goes into [`Local::pieces`], and the
 //! plan is made anew. No pack is needed for this, and no other version on the server.
 
+mod old;
 mod filter;
 mod scan;
 #[cfg(test)]
@@ -14,13 +15,15 @@ use std::collections::{BTreeMap, HashSet};
 use std::ops::Range;
 use std::sync::Arc;
 
-use crate::folder::{InstallDir, LeafSource, Progress};
+use crate::folder::{LeafSource, Progress};
 use crate::hash::{BLOCK_LEN, leaf_count};
 use crate::path::SafePath;
 use crate::plan::{Entry, Local, Op, Plan, Source};
 use crate::release::{FileIdentity, ReleaseManifest};
 use crate::verify::SurveyError;
 use scan::{Scan, Want};
+
+pub use old::{OldFile, OldFiles};
 
 /// Most bytes read for each byte that is missing.
 const READ_FACTOR: u64 = 4;
@@ -42,7 +45,7 @@ pub trait SumSource {
 /// # Errors
 /// [`SurveyError::Cancelled`]. A file that cannot be read is passed over.
 pub fn find(
-    dir: &InstallDir,
+    old: &dyn OldFiles,
     local: &Local,
     target: &ReleaseManifest,
     plan: &Plan,
@@ -60,7 +63,7 @@ pub fn find(
         }
         if len <= left {
             left -= len;
-            scan.read(dir, &path, progress)?;
+            scan.read(old, &path, progress)?;
         }
     }
     Ok(scan.finish())

@@ -30,7 +30,7 @@ fn put(root: &Path, name: &str, bytes: &[u8]) {
 /// A game with a large archive that changes in scattered runs and grows near its front, pictures that only get a new
 /// date, texts of which every tenth changes, and a level that is new each time.
 fn build(root: &Path, release: u64) {
-    let mut world = noise(1, 3 << 20);
+    let mut world = noise(1, 3 << 19);
     for step in 1..=release {
         let mut rng = ChaCha8Rng::seed_from_u64(100 + step);
         for _ in 0..24 {

@@ -247,7 +247,7 @@ async fn plan_with_moved(
     let (dir, manifest, meter) = (goal.dir.clone(), goal.target.manifest.clone(), Meter(task.clone()));
     let leaves = Leaves { dir: goal.dir.clone(), content: Some(content.clone()) };
     let local = blocking(move || {
-        let pieces = reuse::find(&dir, &local, &manifest, &plan, &leaves, &sums, &meter)?;
+        let pieces = reuse::find(&*dir, &local, &manifest, &plan, &leaves, &sums, &meter)?;
         Ok(Arc::new(Local { pieces, ..Arc::unwrap_or_clone(local) }))
     })
     .await?;

@@ -5,8 +5,8 @@ use std::io;
 use std::sync::Arc;
 
 use super::filter::Filter;
-use crate::apply::fill;
-use crate::folder::{Access, FsFile, InstallDir, Progress};
+use super::old::{OldFile, OldFiles};
+use crate::folder::Progress;
 use crate::hash::{self, BLOCK_LEN, Hash, Roller, block_range};
 use crate::path::SafePath;
 use crate::plan::{Piece, Source};
@@ -72,11 +72,11 @@ impl Scan {
     /// Rolls over one file.
     pub(super) fn read(
         &mut self,
-        dir: &InstallDir,
+        old: &dyn OldFiles,
         path: &SafePath,
         progress: &dyn Progress,
     ) -> Result<(), SurveyError> {
-        let Ok(file) = dir.fs().open(path.as_str(), Access::Read) else { return Ok(()) };
+        let Ok(file) = old.open(path) else { return Ok(()) };
         let number = self.paths.len() as u32;
         self.paths.push(path.clone());
         match self.roll_over(&*file, number, progress) {
@@ -88,7 +88,7 @@ impl Scan {
     }
 
     /// `false` when it was told to stop.
-    fn roll_over(&mut self, file: &dyn FsFile, number: u32, progress: &dyn Progress) -> io::Result<bool> {
+    fn roll_over(&mut self, file: &dyn OldFile, number: u32, progress: &dyn Progress) -> io::Result<bool> {
         let mut buffer = vec![0; BUFFER];
         let (mut start, mut kept, mut vain) = (0u64, 0usize, 0usize);
         loop {
@@ -96,7 +96,7 @@ impl Scan {
                 return Ok(false);
             }
             let room = buffer.get_mut(kept..).unwrap_or_default();
-            let count = fill(file, start + kept as u64, room)?;
+            let count = file.read(start + kept as u64, room)?;
             progress.advance(count as u64);
             let data = buffer.get(..kept + count).unwrap_or_default();
             let done = self.windows(data, start, number, &mut vain);
@@ -163,11 +163,8 @@ impl Scan {
     }
 
     /// Last blocks that are not whole: behind the block before them, or at the end of the file of the same path.
-    fn tails(&mut self, file: &dyn FsFile, number: u32) -> io::Result<()> {
-        let len = match file.meta()? {
-            crate::folder::Meta::File { guard, .. } => guard.len,
-            _ => return Ok(()),
-        };
+    fn tails(&mut self, file: &dyn OldFile, number: u32) -> io::Result<()> {
+        let len = file.len()?;
         for (want, found) in self.wants.iter().zip(&mut self.found) {
             let Some(last) = want.blocks.last().copied() else { continue };
             let range = block_range(u64::from(last), want.id.len);
@@ -181,7 +178,7 @@ impl Scan {
             let at_end = same_path.then(|| len.checked_sub(tail)).flatten();
             for offset in behind.into_iter().chain(at_end) {
                 let mut bytes = vec![0; tail as usize];
-                let whole = fill(file, offset, &mut bytes)? == bytes.len();
+                let whole = file.read(offset, &mut bytes)? == bytes.len();
                 if whole && want.leaves.get(last as usize) == Some(&hash::leaf(&bytes)) {
                     found.insert(last, (number, offset));
                     break;

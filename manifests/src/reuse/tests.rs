@@ -34,7 +34,7 @@ fn fetched(old: &Tree, new: &Tree, sums: &dyn SumSource) -> u64 {
     let (temp, dir) = installed(&old);
     let mut local = survey(&dir, &new.target.manifest, Depth::Quick, 1, &()).unwrap();
     let before = plan(&local, &new.target.manifest, &new, PlanOptions::default());
-    local.pieces = find(&dir, &local, &new.target.manifest, &before, &new, sums, &()).unwrap();
+    local.pieces = find(&*dir, &local, &new.target.manifest, &before, &new, sums, &()).unwrap();
     let plan = plan(&local, &new.target.manifest, &new, PlanOptions::default());
     assert!(plan.costs.bytes_fetch <= before.costs.bytes_fetch);
     let promised = plan.costs.bytes_fetch;
@@ -127,6 +127,6 @@ fn what_is_asked_for_is_what_would_help() {
     let nothing = plan(&Local::default(), &to.target.manifest, &to, PlanOptions::default());
     assert_eq!(nothing.wants_sums, [], "an empty folder has nothing that moved");
     let stop = StopAfter(std::sync::atomic::AtomicI64::new(0));
-    let stopped = find(&dir, &local, &to.target.manifest, &asks, &to, &to, &stop);
+    let stopped = find(&*dir, &local, &to.target.manifest, &asks, &to, &to, &stop);
     assert!(matches!(stopped, Err(SurveyError::Cancelled)));
 }

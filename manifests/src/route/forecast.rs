@@ -1,6 +1,6 @@
 //! What an update will cost installs that nobody touched: the same plan and route as a launcher's, without a disk.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::candidate::{Candidate, Route};
@@ -9,8 +9,9 @@ use super::input::{Input, Known, Offer};
 use super::solve::route;
 use crate::folder::LeafSource;
 use crate::hash::{BLOCK_LEN, Hash};
-use crate::plan::{Local, Plan, PlanOptions, Source, plan};
+use crate::plan::{Local, Plan, PlanOptions, plan};
 use crate::release::{FileIdentity, ReleaseManifest};
+use crate::reuse::{self, OldFiles, SumSource};
 
 /// A cohort's question.
 #[derive(Clone, Copy)]
@@ -26,9 +27,9 @@ pub struct Forecast<'a> {
     /// Leaves of the files of all these releases. More may be known than will be published: what a launcher does not get
     /// to know is not used.
     pub leaves: &'a dyn LeafSource,
-    /// Blocks that a launcher will find at other offsets ([`crate::reuse::find`]); launchers search only when much would
-    /// come as content, so it may be left empty otherwise.
-    pub pieces: &'a BTreeMap<FileIdentity, Arc<[Source]>>,
+    /// The files of the installed release, and the checksums of the target's, by which a launcher finds blocks that
+    /// moved; `None` where no checksums will be published.
+    pub moved: Option<(&'a dyn OldFiles, &'a dyn SumSource)>,
     /// Where the update runs. A launcher that knows nothing better takes [`Environment::default`].
     pub environment: &'a Environment,
     /// What counts; launchers take [`Weights::default`].
@@ -64,9 +65,15 @@ pub fn forecast(question: &Forecast<'_>) -> Forecasted {
         Some(known) => Local::undisturbed(&known.manifest, question.target, question.leaves),
         None => Local::default(),
     };
-    local.pieces = question.pieces.clone();
     let leaves = Published { all: question.leaves, piece_len: u64::from(question.target.piece_len) };
-    let plan = plan(&local, question.target, &leaves, PlanOptions::default());
+    let make_plan = |local: &Local| plan(local, question.target, &leaves, PlanOptions::default());
+    let mut plan = make_plan(&local);
+    if let Some((old, sums)) = question.moved.filter(|_| !plan.wants_sums.is_empty()) {
+        // Nobody stops it, so it has an answer.
+        let pieces = reuse::find(old, &local, question.target, &plan, &leaves, sums, &());
+        local.pieces = pieces.unwrap_or_default();
+        plan = make_plan(&local);
+    }
     let held = HashMap::new();
     let route = route(&Input {
         local: &local,

@@ -1,17 +1,18 @@
 //! What a release costs the players who come from one release, and which files cost it.
 
-use super::install::{TargetLeaves, imagine};
+use super::leaves::Leaves;
+use super::moved::{Old, Sums};
 use super::packs::New;
 use super::reason::{Inspector, Reason, ReasonTotal};
 use super::{share, ways};
 use crate::error::Result;
 use crate::store::{BlobContent, Blobs, DataDir};
-use manifests::plan::{Plan, PlanOptions, plan};
 use manifests::release::ReleaseManifest;
-use manifests::route::{Candidate, Disk, Environment, Input, Route, Weights, route};
+use manifests::reuse::{OldFiles, SumSource};
+use manifests::route::{Disk, Environment, Forecast, Weights, forecast};
 use manifests::trust::publisher::Repository;
 use serde::Serialize;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 /// Files that are named.
 const NAMED: usize = 10;
@@ -23,7 +24,7 @@ pub(super) struct Scene<'a> {
     pub(super) target: &'a ReleaseManifest,
     /// The build's files.
     pub(super) content: &'a BlobContent,
-    pub(super) leaves: TargetLeaves,
+    pub(super) leaves: Leaves,
     pub(super) packs: &'a [New],
 }
 
@@ -92,34 +93,27 @@ impl Scene<'_> {
         note: Option<String>,
     ) -> Result<Cohort> {
         let blobs = Blobs::new(self.dir);
-        let local = imagine(base, self.target, &blobs);
-        let plan: Plan = plan(&local, self.target, &self.leaves, PlanOptions::default());
-        let missing = plan.costs.bytes_fetch;
-        let ways = ways::gather(self.dir, self.repository, self.target, self.packs, base, missing);
-        let held = HashMap::new();
-        let routes = |disk: Disk| {
-            route(&Input {
-                local: &local,
-                target: self.target,
-                plan: &plan,
-                missing: None,
-                releases: &ways.releases,
-                packs: &ways.packs,
-                held: &held,
-                leaves: &self.leaves,
-                environment: &Environment { disk, ..Environment::default() },
-                weights: &Weights::default(),
-            })
-        };
+        let ways = ways::gather(self.dir, self.repository, self.target, self.packs, base);
+        let old = base.map(|base| Old::new(base, &blobs));
+        let sums = Sums::new(self.target, self.content);
         // A launcher does not know its disk, and takes it for one without heads.
-        let ssd = routes(Disk::Ssd);
-        let Some(chosen) = ssd.chosen() else {
+        let environment = Environment::default();
+        let forecasted = forecast(&Forecast {
+            installed: base.map(|_| 0),
+            target: self.target,
+            releases: &ways.releases,
+            packs: &ways.packs,
+            leaves: &self.leaves,
+            moved: old.as_ref().map(|old| (old as &dyn OldFiles, &sums as &dyn SumSource)),
+            environment: &environment,
+            weights: &Weights::default(),
+        });
+        let Some(chosen) = forecasted.chosen() else {
             return Err(crate::error::Error::RepositoryDamaged("no route leads to the build".to_owned()));
         };
-        let hdd = routes(Disk::Hdd);
         let shares = share::by_path(chosen, self.target, &ways.releases, &ways.packs);
         let (reasons, files) = self.why(base, &shares, &blobs);
-        let seconds = |route: &Route| seconds(route.named(&chosen.name).unwrap_or(chosen));
+        let seconds = |disk| chosen.costs.time_in(&Environment { disk, ..environment }) as f64 / 1e6;
         let network = chosen.costs.network;
         Ok(Cohort {
             cohort,
@@ -130,11 +124,11 @@ impl Scene<'_> {
             pack_bytes: network.pack,
             index_bytes: network.index,
             content_bytes: network.content + network.heal,
-            plain_bytes: ssd.named("plain").map_or(0, |plain| plain.costs.network.payload()),
+            plain_bytes: forecasted.route.named("plain").map_or(0, |plain| plain.costs.network.payload()),
             bytes_written: chosen.costs.disk_written,
             temp_bytes_peak: chosen.costs.temp_peak,
-            seconds_hdd: seconds(&hdd),
-            seconds_ssd: seconds(&ssd),
+            seconds_hdd: seconds(Disk::Hdd),
+            seconds_ssd: seconds(Disk::Ssd),
             cpu_seconds: chosen.costs.cpu_micros as f64 / 1e6,
             changed_files: shares.len() as u64,
             reasons,
@@ -174,8 +168,4 @@ impl Scene<'_> {
         totals.sort_by_key(|total| std::cmp::Reverse(total.bytes));
         (totals, named)
     }
-}
-
-fn seconds(candidate: &Candidate) -> f64 {
-    candidate.costs.time_micros as f64 / 1e6
 }

@@ -9,7 +9,8 @@
 //! release: damage, mods, packs in the cache.
 
 mod packs;
-mod install;
+mod leaves;
+mod moved;
 mod ways;
 mod share;
 mod reason;
@@ -32,7 +33,7 @@ use crate::progress::Progress;
 use crate::publish::{self, PublishOptions};
 use crate::store::{BlobContent, Blobs, DataDir};
 use cohort::Scene;
-use install::TargetLeaves;
+use leaves::Leaves;
 use manifests::pack::TreeRef;
 use manifests::release::ReleaseManifest;
 use manifests::route::Environment;
@@ -130,7 +131,7 @@ pub fn preview(options: &PreviewOptions, progress: &dyn Progress) -> Result<Prev
 
     let mut build = publish::look_at_build(None, asked, progress)?;
     let target = manifest(asked, sequence, &build)?;
-    let leaves = TargetLeaves::new(&target, &mut build.hashed);
+    let leaves = Leaves::new(&mut build.hashed, Blobs::new(&dir));
     let paths = build.scan.files.iter().map(|found| found.source.clone()).collect();
     let content = BlobContent::of_build(paths, &target.files);
     let blobs = Blobs::new(&dir);

@@ -30,15 +30,13 @@ struct List {
     packs: Vec<PackEntry>,
 }
 
-/// What there is for a player with `installed`. `missing` is what that player lacks, in bytes: an index that costs more
-/// is not fetched.
+/// What there is for a player with `installed`. The installed release comes first.
 pub(super) fn gather(
     dir: &DataDir,
     repository: &Repository,
     target: &ReleaseManifest,
     new: &[New],
     installed: Option<&ReleaseManifest>,
-    missing: u64,
 ) -> Ways {
     let lists = lists(repository, target, new, installed);
     let mut ways = Ways::default();
@@ -63,7 +61,6 @@ pub(super) fn gather(
             };
             let made = new.iter().filter(|_| is_target).find(|new| new.entry.identity == entry.identity);
             let index = match made {
-                _ if entry.index_len >= missing => None,
                 Some(made) => Some(made.index.clone()),
                 None => kept_index(dir, entry).map(Arc::new),
             };

@@ -1,48 +1,55 @@
 //! A forecast is what a real install is told.
 
-use std::collections::BTreeMap;
-
 use super::world::*;
 use crate::apply::tests::world::{Tree, blocks, file, installed, options, tree};
+use crate::hash::BLOCK_LEN;
 use crate::plan::plan;
-use crate::route::{Environment, Forecast, Input, Weights, forecast, route};
+use crate::reuse::find;
+use crate::route::{Costs, Environment, Forecast, Input, Weights, forecast, route};
 use crate::verify::{Depth, survey};
 
-fn between(trees: &[Tree], packs: &[(Option<usize>, usize)]) {
+/// What the release before the last one pays; all of them are held against real installs.
+fn between(trees: &[Tree], packs: &[(Option<usize>, usize)]) -> Costs {
     let mut game = Game::new(trees, 0);
     for (base, target) in packs {
         game.pack(*base, *target, Shape { segment: 40 << 10, per_mille: 300, extra: 1 });
     }
+    let mut last = Costs::default();
     let (environment, weights) = (Environment::default(), Weights::default());
     for at in 0..trees.len() - 1 {
+        let (_temp, dir) = installed(&game.releases[at]);
+        let published = game.releases.last().unwrap();
         let forecasted = forecast(&Forecast {
             installed: Some(at),
             target: game.target(),
             releases: &game.known,
             packs: &game.offers,
             leaves: &game,
-            pieces: &BTreeMap::new(),
+            moved: Some((&*dir, published)),
             environment: &environment,
             weights: &weights,
         });
-        let (_temp, dir) = installed(&game.releases[at]);
-        let local = survey(&dir, game.target(), Depth::Quick, 1, &()).unwrap();
+        let mut local = survey(&dir, game.target(), Depth::Quick, 1, &()).unwrap();
         // What is published: leaves of files of more than a piece.
-        let real = plan(&local, game.target(), game.releases.last().unwrap(), options());
+        let real = plan(&local, game.target(), published, options());
+        local.pieces = find(&*dir, &local, game.target(), &real, published, published, &()).unwrap();
+        let real = plan(&local, game.target(), published, options());
         let input = game.input();
         let real_route = route(&Input {
             local: &local,
             plan: &real,
             environment: &environment,
             weights: &weights,
-            leaves: game.releases.last().unwrap(),
+            leaves: published,
             ..input
         });
         assert_eq!(forecasted.plan.ops, real.ops);
         assert_eq!(forecasted.plan.costs, real.costs);
         assert_eq!(forecasted.route, real_route);
-        assert_eq!(forecasted.costs().disk_written, forecasted.chosen().unwrap().costs.disk_written);
+        last = forecasted.costs();
+        assert_eq!(last, forecasted.chosen().unwrap().costs);
     }
+    last
 }
 
 #[test]
@@ -65,9 +72,19 @@ fn cohorts_are_told_what_launchers_find() {
         ("data/middle", file(noise(7, 20_000))),
         ("readme", file("three")),
     ]);
-    between(&[one.clone(), two.clone(), three.clone()], &[(Some(0), 1), (Some(1), 2), (None, 2)]);
-    between(&[one.clone(), two, three.clone()], &[]);
-    between(&[one, three], &[(Some(0), 1)]);
+    let _ = between(&[one.clone(), two.clone(), three.clone()], &[(Some(0), 1), (Some(1), 2), (None, 2)]);
+    let _ = between(&[one.clone(), two, three.clone()], &[]);
+    let _ = between(&[one, three], &[(Some(0), 1)]);
+}
+
+#[test]
+fn data_that_moved_is_not_fetched() {
+    let old: Vec<u8> = noise(3, 400_000);
+    let mut new = old.clone();
+    let _ = new.splice(1_000..1_000, noise(4, 77));
+    let trees = [tree(&[("world", file(old))]), tree(&[("world", file(new))])];
+    let costs = between(&trees, &[]);
+    assert!(costs.network.payload() <= 2 * BLOCK_LEN, "{costs:?}");
 }
 
 #[test]
