@@ -1,10 +1,15 @@
 """Our programs for Windows, under Wine: the launcher installs a real game from a Linux seedbox, updates, verifies,
 repairs; the seedbox publishes what the one on Linux does."""
 
+import gzip
 import json
 import os
+import random
 import shutil
+import struct
 import subprocess
+import zipfile
+import zlib
 
 from studio import Seedbox, Studio, assert_installed, builds
 from world import ROOT, host, make_tree, run_all
@@ -112,24 +117,68 @@ def the_same_packs(scratch):
     data = ("--data", r"Z:\share\data", "--keys", r"Z:\share\keys")
     player.run("seedbox.exe", "init", *data)
     studio = Studio(scratch, *host(), game="freeciv")
+    compressed = [scratch(f"compressed {number}") for number in range(2)]
+    for number, build in enumerate(compressed):
+        make_compressed(build, number)
     # The torrents of programs carry their executable bits, which only Linux's files have: these builds have none.
     sizes = []
-    for number, build in enumerate(builds("freeciv")[:2]):
-        shutil.copytree(build, player.path(f"elsewhere {number}"))
-        publish = ("--game", "freeciv", "--release", f"1.{number}")
-        there = player.run("seedbox.exe", "publish", rf"Z:\share\elsewhere {number}", *data, *publish)
-        here = studio.publish(build, f"1.{number}", options=("--threads", "1"))
-        for key in ("info_hash_v1", "info_hash_v2", "info_hash_v1_only", "bytes", "manifest_bytes"):
-            assert there[key] == here[key], (key, there[key], here[key])
-
-        def hashes(done):
-            keys = ("base", "bytes", "index_bytes", "info_hash_v1", "info_hash_v2", "listed", "memory_bytes")
-            return [[pack[key] for key in keys] for pack in done["packs"]]
-
-        assert hashes(there) == hashes(here), (hashes(there), hashes(here))
-        assert len(here["packs"]) == 1 + number, here["packs"]
-        sizes += [pack["bytes"] for pack in here["packs"]]
+    for game, level, releases in ("freeciv", "normal", builds("freeciv")[:2]), ("compressed", "best", compressed):
+        studio.game = game
+        for number, build in enumerate(releases):
+            elsewhere = f"{game} elsewhere {number}"
+            shutil.copytree(build, player.path(elsewhere))
+            options = ("--game", game, "--release", f"1.{number}", "--level", level)
+            there = player.run("seedbox.exe", "publish", rf"Z:\share\{elsewhere}", *data, *options)
+            here = studio.publish(build, f"1.{number}", options=("--threads", "1", "--level", level))
+            for key in ("info_hash_v1", "info_hash_v2", "info_hash_v1_only", "bytes", "manifest_bytes"):
+                assert there[key] == here[key], (key, there[key], here[key])
+            assert packs_of(there) == packs_of(here), (packs_of(there), packs_of(here))
+            sizes += [pack["bytes"] for pack in here["packs"]]
+        assert any(pack["base"] for pack in here["packs"]), here["packs"]
+    methods = {method for pack in here["packs"] for method in pack["segments"]}
+    assert any(method.startswith("opened") for method in methods), methods
     return f"packs of {', '.join(map(str, sizes))} bytes"
+
+
+def packs_of(done):
+    keys = ("base", "bytes", "index_bytes", "info_hash_v1", "info_hash_v2", "listed", "memory_bytes")
+    return [[pack[key] for key in keys] for pack in done["packs"]]
+
+
+def make_compressed(root, release):
+    """A build of what level best treats by its kind: texts, a picture and archives that are deflated, noise."""
+    dice = random.Random(7)
+    words = [bytes(dice.choices(b"abcdefghijklmnopqrstuvwxyz", k=dice.randint(2, 9))) for _ in range(2000)]
+
+    def text(count):
+        return b" ".join(dice.choices(words, k=count))
+
+    rows = [[(x * y + dice.randrange(5)) & 255 for x in range(256)] for y in range(256)]
+    texts, noise = [text(3000) for _ in range(30)], dice.randbytes(500_000)
+    if release:
+        texts[11] = texts[11][:5000] + text(40) + texts[11][5000:]
+        noise = noise[:1000] + dice.randbytes(3000) + noise[1000:]
+        for row in rows[100:120]:
+            row[50:90] = row[10:50]
+    os.makedirs(root)
+    with zipfile.ZipFile(os.path.join(root, "texts.pk3"), "w", zipfile.ZIP_DEFLATED) as archive:
+        for number, data in enumerate(texts):
+            archive.writestr(zipfile.ZipInfo(f"{number}.txt"), data, zipfile.ZIP_DEFLATED)
+
+    def chunk(kind, data):
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    pixels = zlib.compress(b"".join(b"\0" + bytes(row) for row in rows))
+    header = chunk(b"IHDR", struct.pack(">IIBBBBB", 256, 256, 8, 0, 0, 0, 0))
+    files = {
+        "picture.png": b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", pixels) + chunk(b"IEND", b""),
+        "map.gz": gzip.compress(b"\n".join(texts), mtime=0),
+        "texts.txt": b"\n".join(texts),
+        "noise.bin": noise,
+    }
+    for name, data in files.items():
+        with open(os.path.join(root, name), "wb") as file:
+            file.write(data)
 
 
 # What Windows cannot hold, or holds as another name.
