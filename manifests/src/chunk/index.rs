@@ -2,6 +2,8 @@
 
 /// Most anchors an index keeps: 16 bytes each.
 const MAX_ANCHORS: u64 = 6 << 20;
+/// Most anchors that one run of data adds, out of data that is made to have many.
+pub const MAX_PER_RUN: usize = 1 << 20;
 /// Places remembered of one anchor; data that repeats more often is found at its first places.
 const MAX_PLACES: usize = 4;
 /// Anchors are never denser than one in 2^7 bytes.

@@ -9,4 +9,4 @@ mod gear;
 mod index;
 
 pub use gear::{WINDOW_BYTES, anchors};
-pub use index::{AnchorIndex, AnchorIndexBuilder, anchor_bits};
+pub use index::{AnchorIndex, AnchorIndexBuilder, MAX_PER_RUN, anchor_bits};

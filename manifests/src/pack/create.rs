@@ -33,11 +33,33 @@ pub struct CreateOptions {
     pub threads: usize,
 }
 
+/// What work on a pack goes through, in this order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PackStage {
+    /// The base is read, and the changed files are looked for in it: bytes of both.
+    Matching,
+    /// What was not found is compressed: bytes of it.
+    Packing,
+    /// The pack is applied: bytes of the files it rebuilds.
+    Proving,
+}
+
+impl PackStage {
+    /// A word for people.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Matching => "matching",
+            Self::Packing => "packing",
+            Self::Proving => "proving",
+        }
+    }
+}
+
 /// Told how far [`create`] is; asked whether to go on.
 pub trait PackProgress: Sync {
-    /// Bytes there are to do, once known.
-    fn total(&self, bytes: u64);
-    /// Bytes done since the last call.
+    /// What begins now, and how many bytes of it there are.
+    fn stage(&self, stage: PackStage, bytes: u64);
+    /// Bytes of the stage done since the last call: all of them in the end, never more.
     fn advance(&self, bytes: u64);
     /// Whether to stop.
     fn cancelled(&self) -> bool;
@@ -78,7 +100,7 @@ pub fn create(
 ) -> Result<Created, PackError> {
     let mut report = Report::default();
     let plan = plan::plan(base, target, options, progress, &mut report)?;
-    progress.total(plan.segments.iter().map(Segment::len).sum());
+    progress.stage(PackStage::Packing, plan.segments.iter().map(Segment::len).sum());
     out.write_all(&header()).map_err(PackError::Write)?;
     let mut frames: Vec<Frame> = Vec::with_capacity(plan.segments.len());
     let mut offset = HEADER_BYTES;

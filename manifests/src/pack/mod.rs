@@ -23,7 +23,7 @@ mod plan;
 mod create;
 
 pub use content::{Content, TreeRef};
-pub use create::{CreateOptions, Created, Level, PackProgress, create};
+pub use create::{CreateOptions, Created, Level, PackProgress, PackStage, create};
 pub use error::PackError;
 pub use index::{BaseRange, Frame, Index, Limits, Method, Recipe, Slice, TreeId, View, tree_id};
 pub use layout::{FOOTER_BYTES, HEADER_BYTES, PackFile};

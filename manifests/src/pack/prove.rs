@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::content::{Content, TreeRef};
 use super::index::{Index, Slice};
 use super::layout::PackFile;
-use super::{PackError, PackProgress, rebuild_frame};
+use super::{PackError, PackProgress, PackStage, rebuild_frame};
 use crate::hash::TreeHasher;
 use crate::release::ManifestFile;
 
@@ -38,6 +38,8 @@ pub fn prove(
     sink: &mut Sink<'_>,
 ) -> Result<Proof, PackError> {
     index.validate(base.map(|tree| tree.files), target)?;
+    let listed = index.files.iter().filter_map(|recipe| target.get(recipe.file as usize));
+    progress.stage(PackStage::Proving, listed.map(|file| file.identity.len).sum());
     let mut frames = Frames::new(pack, index, base.map(|tree| tree.content));
     let mut proof = Proof::default();
     // In the order of their frames, so that few are open at a time.

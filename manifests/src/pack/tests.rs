@@ -5,6 +5,9 @@ use crate::hash::TreeHasher;
 use crate::path::SafePath;
 use crate::release::ManifestFile;
 
+mod cases;
+mod progress;
+
 struct Memory(Vec<Vec<u8>>);
 
 impl Content for Memory {
@@ -49,7 +52,7 @@ impl Tree {
 struct Quiet;
 
 impl PackProgress for Quiet {
-    fn total(&self, _: u64) {}
+    fn stage(&self, _: PackStage, _: u64) {}
     fn advance(&self, _: u64) {}
     fn cancelled(&self) -> bool {
         false
@@ -239,7 +242,7 @@ fn indexes_that_lie_are_refused() {
 fn what_stops_it_is_said() {
     struct Stop;
     impl PackProgress for Stop {
-        fn total(&self, _: u64) {}
+        fn stage(&self, _: PackStage, _: u64) {}
         fn advance(&self, _: u64) {}
         fn cancelled(&self) -> bool {
             true

@@ -239,13 +239,12 @@ impl Maker<'_> {
         let target = BlobContent::new(&blobs, &self.target.files);
         let target = TreeRef { files: &self.target.files, content: &target };
         let options = CreateOptions { level: self.level, threads: self.threads };
-        let told = Told { progress: self.progress, what: "packing" };
-        self.progress.step("matching");
         let mut out = BufWriter::with_capacity(BUF_LEN, temp.file()?);
-        let created = create(base, target, &options, &mut out, &told).map_err(|error| match error {
-            PackError::Write(source) => Error::disk(&path, source),
-            other => Error::Pack(other),
-        })?;
+        let created =
+            create(base, target, &options, &mut out, &Told(self.progress)).map_err(|error| match error {
+                PackError::Write(source) => Error::disk(&path, source),
+                other => Error::Pack(other),
+            })?;
         out.flush().at(&path)?;
         Ok(created)
     }

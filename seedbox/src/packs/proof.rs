@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 use crate::platform;
 use crate::progress::Progress;
 use crate::store::{BlobContent, Blobs, open_read};
-use manifests::pack::{Index, PackError, PackFile, PackProgress, Slice, TreeRef, prove};
+use manifests::pack::{Index, PackError, PackFile, PackProgress, PackStage, Slice, TreeRef, prove};
 use manifests::release::{FileIdentity, MAX_PACK_INDEX_BYTES, ManifestFile};
 use protocol::merkle::FileHasher;
 use std::collections::BTreeSet;
@@ -18,18 +18,15 @@ use std::sync::{Mutex, PoisonError};
 /// Bytes read at once.
 const READ_LEN: usize = 1024 * 1024;
 
-/// Tells a [`Progress`] about one piece of work on packs.
-pub(crate) struct Told<'a> {
-    pub(crate) progress: &'a dyn Progress,
-    pub(crate) what: &'static str,
-}
+/// Tells a [`Progress`] about work on a pack.
+pub(crate) struct Told<'a>(pub(crate) &'a dyn Progress);
 
 impl PackProgress for Told<'_> {
-    fn total(&self, bytes: u64) {
-        self.progress.stage(self.what, bytes);
+    fn stage(&self, stage: PackStage, bytes: u64) {
+        self.0.stage(stage.name(), bytes);
     }
     fn advance(&self, bytes: u64) {
-        self.progress.read(bytes);
+        self.0.read(bytes);
     }
     fn cancelled(&self) -> bool {
         false
@@ -56,12 +53,9 @@ pub(crate) fn proven(
     if let Some(base) = base {
         check_base(&index, base, blobs, threads, progress)?;
     }
-    let listed = index.files.iter().filter_map(|recipe| target.get(recipe.file as usize));
-    progress.stage("proving", listed.map(|file| file.identity.len).sum());
     let content = base.map(|base| BlobContent::new(blobs, &base.files));
     let tree = base.zip(content.as_ref()).map(|(base, content)| TreeRef { files: &base.files, content });
-    let told = Told { progress, what: "proving" };
-    match prove(&pack, &index, tree, target, &told, &mut |_, _, _| Ok(())) {
+    match prove(&pack, &index, tree, target, &Told(progress), &mut |_, _, _| Ok(())) {
         Ok(_) => Ok((index, bytes)),
         Err(error) => Err(explained(error, blobs, target)),
     }

@@ -58,9 +58,8 @@ fn one(
     let content = base.map(|base| BlobContent::new(blobs, &base.files));
     let tree = base.zip(content.as_ref()).map(|(base, content)| TreeRef { files: &base.files, content });
     let create_options = CreateOptions { level: options.level, threads: threads(options) };
-    progress.step("matching");
-    let told = Told { progress, what: "packing" };
-    let created = create(tree, target, &create_options, &mut std::io::sink(), &told).map_err(Error::Pack)?;
+    let created = create(tree, target, &create_options, &mut std::io::sink(), &Told(progress));
+    let created = created.map_err(Error::Pack)?;
     let entry = PackEntry {
         base: base.map(Release::as_base),
         identity: FileIdentity { len: created.len, root: [0; 32] },

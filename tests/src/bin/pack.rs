@@ -12,7 +12,7 @@ use std::sync::Mutex;
 use anyhow::{Context as _, bail, ensure};
 use clap::{Parser, Subcommand, ValueEnum};
 use manifests::hash::TreeHasher;
-use manifests::pack::{self, Content, CreateOptions, Limits, PackFile, PackProgress, TreeRef};
+use manifests::pack::{self, Content, CreateOptions, Limits, PackFile, PackProgress, PackStage, TreeRef};
 use manifests::path::{LinkTarget, SafePath};
 use manifests::release::{FileKind, GameId, ManifestFile, ReleaseManifest, Version};
 
@@ -65,7 +65,7 @@ enum LevelArg {
 struct Quiet;
 
 impl PackProgress for Quiet {
-    fn total(&self, _: u64) {}
+    fn stage(&self, _: PackStage, _: u64) {}
     fn advance(&self, _: u64) {}
     fn cancelled(&self) -> bool {
         false

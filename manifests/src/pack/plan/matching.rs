@@ -4,16 +4,14 @@
 //! held against the bytes and grown as far as they agree, and after it ends the same diagonal is tried again beyond a
 //! small difference.
 
-use std::collections::HashMap;
-
-use super::source::{Source, common_prefix, common_suffix, len_of};
+use super::base::BaseIndex;
+use super::runs::Run;
+use super::source::{Source, common_prefix, common_suffix};
 use super::streams::{self, Stream};
-use crate::chunk::{AnchorIndex, AnchorIndexBuilder, WINDOW_BYTES, anchor_bits, anchors};
+use crate::chunk::{WINDOW_BYTES, anchors};
 use crate::pack::PackError;
-use crate::pack::clock::thread_cpu_s;
 use crate::pack::content::TreeRef;
-use crate::pack::pool;
-use crate::release::FileKind;
+use crate::pack::create::PackProgress;
 
 /// A match shorter than this is noise.
 pub(super) const MIN_MATCH: u64 = 24;
@@ -43,113 +41,16 @@ impl Match {
     }
 }
 
-/// What matching needs to know of the base.
-pub(super) struct BaseIndex<'a> {
-    pub(super) tree: TreeRef<'a>,
-    anchors: AnchorIndex,
-    /// Where each file begins when all are laid end to end. An anchor's place is that of its window's last byte.
-    starts: Vec<u64>,
-    by_path: HashMap<&'a str, u32>,
-}
+/// Tells how far matching is, and stops it.
+#[derive(Clone, Copy)]
+pub(super) struct Told<'a>(pub(super) &'a dyn PackProgress);
 
-impl<'a> BaseIndex<'a> {
-    /// Reads the whole base once, on every core. Content that stands in it twice is read once. Tells the CPU-seconds it took.
-    pub(super) fn build(tree: TreeRef<'a>, wanted: u64, threads: usize) -> Result<(Self, f64), PackError> {
-        let mut seen = std::collections::HashSet::new();
-        let mut starts = Vec::with_capacity(tree.files.len());
-        let mut files = Vec::new();
-        let mut by_path = HashMap::new();
-        let mut total = 0u64;
-        for (ordinal, file) in (0u32..).zip(tree.files) {
-            starts.push(total);
-            total = total.saturating_add(file.identity.len);
-            if file.kind == FileKind::File && file.identity.len > 0 {
-                by_path.insert(file.path.as_str(), ordinal);
-                if seen.insert(file.identity) {
-                    files.push(ordinal);
-                }
-            }
-        }
-        let bits = anchor_bits(total, wanted);
-        let mut builder = AnchorIndexBuilder::default();
-        let groups = by_size(&files, |file| len_of(tree, file));
-        let work = |at: usize| {
-            let begin = thread_cpu_s();
-            let mut places = Vec::new();
-            for file in groups.get(at).into_iter().flatten() {
-                let start = starts.get(*file as usize).copied().unwrap_or(0);
-                scan(tree, *file, bits, &mut |at, hash| places.push((hash, start + at - 1)))?;
-            }
-            Ok((places, thread_cpu_s() - begin))
-        };
-        let mut cpu_s = 0.0;
-        pool::ordered(threads, groups.len(), &work, &mut |_, (places, cpu): (Vec<(u64, u64)>, f64)| {
-            builder.add(&places);
-            cpu_s += cpu;
-            Ok::<(), PackError>(())
-        })?;
-        let begin = thread_cpu_s();
-        let index = Self { tree, anchors: builder.finish(bits), starts, by_path };
-        Ok((index, cpu_s + thread_cpu_s() - begin))
+impl Told<'_> {
+    /// So many more bytes were looked at.
+    pub(super) fn advance(self, bytes: u64) -> Result<(), PackError> {
+        self.0.advance(bytes);
+        if self.0.cancelled() { Err(PackError::Cancelled) } else { Ok(()) }
     }
-
-    /// The old file at a path.
-    pub(super) fn at_path(&self, path: &str) -> Option<u32> {
-        self.by_path.get(path).copied()
-    }
-
-    /// The file an anchor lies in, and its position there.
-    fn place(&self, place: u64) -> (u32, u64) {
-        let after = self.starts.partition_point(|start| *start <= place);
-        // Empty files begin where the next one does: the last that begins there is the one with bytes.
-        let file = after.saturating_sub(1);
-        (u32::try_from(file).unwrap_or(u32::MAX), place + 1 - self.starts.get(file).copied().unwrap_or(0))
-    }
-}
-
-/// Runs of files that make similar amounts of work.
-pub(super) fn by_size(files: &[u32], len: impl Fn(u32) -> u64) -> Vec<Vec<u32>> {
-    const WORK_BYTES: u64 = 4 << 20;
-    const WORK_FILES: usize = 256;
-    let mut groups: Vec<Vec<u32>> = Vec::new();
-    let mut sum = WORK_BYTES;
-    for file in files {
-        match groups.last_mut() {
-            Some(group) if sum < WORK_BYTES && group.len() < WORK_FILES => group.push(*file),
-            _ => {
-                groups.push(vec![*file]);
-                sum = 0;
-            }
-        }
-        sum += len(*file);
-    }
-    groups
-}
-
-/// The anchors of one file, read by windows.
-fn scan(tree: TreeRef<'_>, file: u32, bits: u32, found: &mut dyn FnMut(u64, u64)) -> Result<(), PackError> {
-    let len = len_of(tree, file);
-    let mut buffer = vec![0; SCAN_BYTES.min(usize::try_from(len).unwrap_or(SCAN_BYTES))];
-    let mut start = 0u64;
-    while start < len {
-        let now = usize::try_from(len - start).map_or(buffer.len(), |rest| rest.min(buffer.len()));
-        let window = buffer.get_mut(..now).unwrap_or_default();
-        tree.content.read_at(file, start, window).map_err(|source| PackError::Read {
-            tree: "base",
-            file,
-            source,
-        })?;
-        anchors(window, bits, |at, hash| {
-            found(start + at as u64, hash);
-            true
-        });
-        if start + now as u64 >= len {
-            break;
-        }
-        // The next window begins so that the first position it can see is the one after the last of this.
-        start += (now - (WINDOW_BYTES - 1)) as u64;
-    }
-    Ok(())
 }
 
 /// Finds the matches of one target file.
@@ -166,26 +67,37 @@ impl<'a> Matcher<'a> {
         Self { index, base, target, buffer: Vec::new() }
     }
 
-    /// Matches in the file's order, none overlapping in the target.
-    pub(super) fn matches(&mut self, file: u32, old: Option<u32>) -> Result<Vec<Match>, PackError> {
-        let len = self.target.len(file);
+    /// Matches of a run of a file, in its order, none overlapping in the target and none reaching beyond the run.
+    pub(super) fn matches(
+        &mut self,
+        run: &Run,
+        old: Option<u32>,
+        told: Told<'_>,
+    ) -> Result<Vec<Match>, PackError> {
+        let (file, len) = (run.file, self.target.len(run.file));
         let mut list = Vec::new();
-        let mut end = len;
-        let mut tail = None;
+        let (mut tail, mut end) = (None, run.end);
         if let Some(old) = old {
-            let old_len = self.base.len(old);
-            let first = self.forward(file, Match { target: 0, file: old, base: 0, len: 0 }, len)?;
-            if first.len < len {
-                let seed = Match { target: len, file: old, base: old_len, len: 0 };
+            let mut first = Match { target: run.start, file: old, base: run.start, len: 0 };
+            if run.start == 0 {
+                first = self.forward(file, first, run.end)?;
+            }
+            if run.end == len && first.end() < len {
+                let seed = Match { target: len, file: old, base: self.base.len(old), len: 0 };
                 let grown = self.backward(file, seed, first.end())?;
                 if grown.len >= MIN_MATCH {
                     end = grown.target;
                     tail = Some(grown);
                 }
             }
-            self.follow(file, first, end, &mut list)?;
+            if run.start == 0 {
+                self.follow(file, first, end, &mut list)?;
+            }
         }
-        self.search(file, old, end, &mut list)?;
+        let done = list.last().map_or(run.start, Match::end);
+        told.advance(done - run.start)?;
+        self.search(file, old, (done, end), &mut list, told)?;
+        told.advance(run.end - end)?;
         list.extend(tail);
         Ok(list)
     }
@@ -195,11 +107,10 @@ impl<'a> Matcher<'a> {
         &mut self,
         file: u32,
         old: Option<u32>,
-        path: &str,
         matches: &mut Vec<Match>,
     ) -> Result<Vec<Stream>, PackError> {
         let base = old.map(|old| (&mut self.base, old));
-        streams::choose(&mut self.target, file, base, path, matches)
+        streams::choose(&mut self.target, file, base, matches)
     }
 
     /// Grows a match forwards, to `limit` of the target at most.
@@ -276,15 +187,17 @@ impl<'a> Matcher<'a> {
         Ok(None)
     }
 
-    /// Searches what is not matched yet, from the end of the last match to `end`.
+    /// Searches what is not matched yet.
     fn search(
         &mut self,
         file: u32,
         old: Option<u32>,
-        end: u64,
+        (from, end): (u64, u64),
         list: &mut Vec<Match>,
+        told: Told<'_>,
     ) -> Result<(), PackError> {
-        let mut done = list.last().map_or(0, Match::end);
+        let mut done = from;
+        let mut told_to = from;
         // The window before the first unmatched byte may hold an anchor that lies in it.
         let mut start = done.saturating_sub(WINDOW_BYTES as u64 - 1);
         while start + (WINDOW_BYTES as u64) <= end {
@@ -304,12 +217,15 @@ impl<'a> Matcher<'a> {
                     }
                 }
             }
+            let now = jumped.unwrap_or(window_end);
+            told.advance(now - told_to)?;
+            told_to = now;
             if window_end >= end && jumped.is_none() {
                 break;
             }
-            start = jumped.unwrap_or(window_end).saturating_sub(WINDOW_BYTES as u64 - 1);
+            start = now.saturating_sub(WINDOW_BYTES as u64 - 1);
         }
-        Ok(())
+        told.advance(end - told_to)
     }
 
     /// Reads the next window and lists its anchors.

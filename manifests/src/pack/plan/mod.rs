@@ -3,25 +3,34 @@
 //! Matching tells where old bytes went. Long matches become copies; what lies between them goes into segments, files
 //! of a kind together; base data around the shorter matches becomes a segment's prefix.
 
+mod base;
 mod matching;
 mod prefix;
+mod runs;
 mod segments;
 mod source;
 mod streams;
 
 use std::collections::HashSet;
 
-use self::matching::{BaseIndex, Match, Matcher, by_size};
+use self::base::BaseIndex;
+use self::matching::{Match, Matcher, Told};
+use self::runs::{Run, runs};
 use self::segments::Piece;
 pub(super) use self::segments::Segment;
 use self::streams::Stream;
 use super::clock::thread_cpu_s;
 use super::content::TreeRef;
-use super::create::{CreateOptions, Level, PackProgress};
+use super::create::{CreateOptions, Level, PackProgress, PackStage};
 use super::index::{Recipe, Slice};
 use super::report::{Hint, Report};
 use super::{PackError, pool};
 use crate::release::{FileIdentity, FileKind};
+
+/// Large files are matched in runs of this, in bytes: what is known of one run at a time is bounded by it.
+const RUN_BYTES: u64 = 64 << 20;
+/// Copies a pack has, about, at the most: what is planned takes a few hundred bytes for each.
+const MAX_COPIES: u64 = 1 << 20;
 
 /// What a level spends where.
 #[derive(Debug, Clone, Copy)]
@@ -41,7 +50,13 @@ pub(super) struct Tuning {
 }
 
 impl Tuning {
-    pub(super) fn of(level: Level) -> Self {
+    /// What suits a level, and the bytes of the files there are to make.
+    pub(super) fn of(level: Level, total: u64) -> Self {
+        let tuning = Self::of_level(level);
+        Self { copy_bytes: tuning.copy_bytes.max(total / MAX_COPIES), ..tuning }
+    }
+
+    fn of_level(level: Level) -> Self {
         match level {
             Level::Fast => Self {
                 copy_bytes: 4096,
@@ -91,6 +106,24 @@ struct Mapped {
     hint: Option<Hint>,
 }
 
+impl Mapped {
+    /// Takes the matches of the file's next run. A copy that goes on in it is one copy.
+    fn join(&mut self, matches: Vec<Match>) {
+        let mut next = matches.into_iter();
+        if let Some(first) = next.next() {
+            match self.matches.last_mut() {
+                Some(last)
+                    if (last.file, last.end(), last.base_end()) == (first.file, first.target, first.base) =>
+                {
+                    last.len += first.len;
+                }
+                _ => self.matches.push(first),
+            }
+        }
+        self.matches.extend(next);
+    }
+}
+
 /// The target's files that the base does not have under any name, each content once, in manifest order.
 fn wanted(base: Option<TreeRef<'_>>, target: TreeRef<'_>) -> Vec<u32> {
     let mut seen: HashSet<FileIdentity> = base
@@ -115,8 +148,8 @@ pub(super) fn plan(
     progress: &dyn PackProgress,
     report: &mut Report,
 ) -> Result<Plan, PackError> {
-    let tuning = Tuning::of(options.level);
     let files = wanted(base, target);
+    let tuning = Tuning::of(options.level, files.iter().map(|file| source::len_of(target, *file)).sum());
     let mapped = match base {
         Some(base) if !files.is_empty() => map(base, target, &files, &tuning, options, progress, report)?,
         _ => alone(target, &files, &tuning)?,
@@ -140,9 +173,8 @@ pub(super) fn plan(
 fn alone(target: TreeRef<'_>, files: &[u32], tuning: &Tuning) -> Result<Vec<Mapped>, PackError> {
     let mut source = source::Source::new(target, "release");
     let mut map = |file: &u32| {
-        let path = target.files.get(*file as usize).map_or("", |file| file.path.as_str());
         let streams = match tuning.open {
-            true => streams::choose(&mut source, *file, None, path, &mut Vec::new())?,
+            true => streams::choose(&mut source, *file, None, &mut Vec::new())?,
             false => Vec::new(),
         };
         Ok(Mapped { file: *file, streams, ..Mapped::default() })
@@ -161,34 +193,61 @@ fn map(
     report: &mut Report,
 ) -> Result<Vec<Mapped>, PackError> {
     let threads = options.threads.max(1);
-    let (index, cpu) = BaseIndex::build(base, tuning.anchors, threads)?;
+    let len = |file: u32| source::len_of(target, file);
+    let read: u64 = base::distinct(base).iter().map(|file| source::len_of(base, *file)).sum();
+    progress.stage(PackStage::Matching, read + files.iter().map(|file| len(*file)).sum::<u64>());
+    let told = Told(progress);
+    let (index, cpu) = BaseIndex::build(base, tuning.anchors, threads, told)?;
     report.match_cpu_s += cpu;
-    let groups = by_size(files, |file| source::len_of(target, file));
+    let path = |file: u32| target.files.get(file as usize).map_or("", |file| file.path.as_str());
+    let groups = runs(files, len, RUN_BYTES);
     let work = |at: usize| {
-        if progress.cancelled() {
-            return Err(PackError::Cancelled);
-        }
         let start = thread_cpu_s();
         let mut matcher = Matcher::new(&index, target);
-        let mut mapped = Vec::new();
-        for file in groups.get(at).into_iter().flatten() {
-            let path = target.files.get(*file as usize).map_or("", |file| file.path.as_str());
-            let old = index.at_path(path);
-            let mut matches = matcher.matches(*file, old)?;
-            let hint = Some(hint(source::len_of(target, *file), old, path, &matches));
-            let streams =
-                if tuning.open { matcher.streams(*file, old, path, &mut matches)? } else { Vec::new() };
-            mapped.push(Mapped { file: *file, old, matches, streams, hint });
+        let mut found: Vec<(Run, Vec<Match>)> = Vec::new();
+        for run in groups.get(at).into_iter().flatten() {
+            let mut matches = matcher.matches(run, index.at_path(path(run.file)), told)?;
+            thin(&mut matches, run, tuning);
+            found.push((*run, matches));
         }
-        Ok((mapped, thread_cpu_s() - start))
+        Ok((found, thread_cpu_s() - start))
     };
-    let mut all = Vec::with_capacity(files.len());
-    pool::ordered(threads, groups.len(), &work, &mut |_, (mapped, cpu): (Vec<Mapped>, f64)| {
-        all.extend(mapped);
+    let mut all: Vec<Mapped> = Vec::with_capacity(files.len());
+    pool::ordered(threads, groups.len(), &work, &mut |_, (found, cpu): (Vec<(Run, Vec<Match>)>, f64)| {
+        for (run, matches) in found {
+            match all.last_mut() {
+                Some(mapped) if mapped.file == run.file => mapped.join(matches),
+                _ => all.push(Mapped { file: run.file, matches, ..Mapped::default() }),
+            }
+        }
         report.match_cpu_s += cpu;
         Ok::<(), PackError>(())
     })?;
+    let start = thread_cpu_s();
+    let mut matcher = Matcher::new(&index, target);
+    for mapped in &mut all {
+        let path = path(mapped.file);
+        mapped.old = index.at_path(path);
+        mapped.hint = Some(hint(len(mapped.file), mapped.old, path, &mapped.matches));
+        if tuning.open {
+            mapped.streams = matcher.streams(mapped.file, mapped.old, &mut mapped.matches)?;
+        }
+    }
+    report.match_cpu_s += thread_cpu_s() - start;
     Ok(all)
+}
+
+/// Leaves of matches that are too short to copy no more than memory is made for: they only say where the base looks
+/// alike, and neighbours say the same.
+fn thin(matches: &mut Vec<Match>, run: &Run, tuning: &Tuning) {
+    let most = usize::try_from((run.end - run.start) / tuning.copy_bytes).unwrap_or(usize::MAX).max(64);
+    let short = matches.iter().filter(|found| found.len < tuning.copy_bytes).count();
+    let every = short.div_ceil(most).max(1);
+    let mut at = 0;
+    matches.retain(|found| {
+        at += usize::from(found.len < tuning.copy_bytes);
+        found.len >= tuning.copy_bytes || at % every == 0
+    });
 }
 
 /// Why this file costs what it will.

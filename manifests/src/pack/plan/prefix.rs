@@ -12,6 +12,10 @@ use crate::release::FileKind;
 
 /// Ranges of one file nearer than this are taken as one: each costs the index some bytes.
 const JOIN_BYTES: u64 = 2048;
+/// What a segment's prefix is filled up with: so many bytes for each of its own...
+const FILL_PART: u64 = 64;
+/// ... and a file for so many of its own, for each is told in the index.
+const FILL_FILE_BYTES: u64 = 4096;
 /// A gap shorter than this is not worth base data of its own, in bytes.
 const TINY_BYTES: u64 = 128;
 
@@ -26,6 +30,12 @@ pub(super) struct Span {
 }
 
 impl Span {
+    /// A range of the base for a run of target bytes.
+    pub(super) fn whole(range: &BaseRange, target: (u64, u64)) -> Self {
+        let end = range.offset + u64::from(range.len);
+        Self { file: range.file, start: range.offset, end, target }
+    }
+
     /// What of it is for `len` bytes at `offset` of the target file.
     pub(super) fn for_part(&self, offset: u64, len: u64) -> Option<Self> {
         (self.target.0 < offset + len && offset < self.target.1).then_some(*self)
@@ -171,10 +181,11 @@ impl Prefix {
         base: Option<TreeRef<'_>>,
         tuning: &Tuning,
         class: Option<Class>,
+        segment_len: u64,
     ) -> Vec<BaseRange> {
         let wanted = std::mem::take(&mut self.order);
         if let (true, Some(base), Some(Class::Other)) = (tuning.fill, base, class) {
-            self.fill(base, &wanted);
+            self.fill(base, &wanted, segment_len);
         }
         let filled = std::mem::take(&mut self.order);
         let mut prefix = Vec::new();
@@ -187,8 +198,11 @@ impl Prefix {
         prefix
     }
 
-    /// Adds whole base files with the endings of those that are there already, as long as they fit.
-    fn fill(&mut self, base: TreeRef<'_>, wanted: &[u32]) {
+    /// Adds whole base files with the endings of those that are there already, as long as they fit and a segment of this
+    /// length can make use of so many.
+    fn fill(&mut self, base: TreeRef<'_>, wanted: &[u32], segment_len: u64) {
+        let most = u64::from(MAX_PREFIX_BYTES).min(self.len.max(segment_len * FILL_PART));
+        let mut files = segment_len / FILL_FILE_BYTES;
         let ending =
             |file: u32| base.files.get(file as usize).map_or("", |file| extension(file.path.as_str()));
         let endings: HashSet<&str> = wanted.iter().map(|file| ending(*file)).collect();
@@ -198,9 +212,11 @@ impl Prefix {
             let known = self.ranges.contains_key(&ordinal) || file.kind != FileKind::File;
             if alike
                 && !known
+                && files > 0
                 && seen.insert(file.identity)
-                && self.len + file.identity.len <= u64::from(MAX_PREFIX_BYTES)
+                && self.len + file.identity.len <= most
             {
+                files -= 1;
                 self.take(ordinal, 0, file.identity.len);
             }
         }

@@ -90,7 +90,9 @@ pub(super) fn pieces(file: &Mapped, target: TreeRef<'_>, tuning: &Tuning) -> Vec
         while let Some(stream) = streams.next_if(|stream| stream.start < copy.target) {
             cut.gap(at, stream.start, before.take(), None);
             let len = stream.end - stream.start;
-            let spans = cut.spans(stream.start, stream.end, None, None);
+            let mut spans = cut.spans(stream.start, stream.end, None, None);
+            // Where it stays closed after all, the old one as it is says most.
+            spans.extend(stream.reference.map(|(old, _)| Span::whole(&old, (stream.start, stream.end))));
             let (class, stream, offset) = (Class::Opened, Some(*stream), stream.start);
             cut.pieces.push(Piece::Gap(Gap { file: file.file, offset, len, class, spans, stream }));
             at = offset + len;
@@ -331,7 +333,7 @@ impl Open<'_> {
         let prefix = std::mem::take(&mut self.prefix);
         let opened = std::mem::take(&mut self.opened);
         segment.opened = (self.class == Some(Class::Opened)).then_some(opened.ranges);
-        segment.prefix = prefix.finish(self.base, self.tuning, self.class);
+        segment.prefix = prefix.finish(self.base, self.tuning, self.class, u64::from(self.len));
         self.placed.push(segment);
         self.len = 0;
         self.class = None;

@@ -5,17 +5,17 @@
 use std::collections::HashMap;
 
 use super::matching::Match;
-use super::segments::Class;
 use super::source::Source;
 use crate::pack::index::{BaseRange, View};
 use crate::pack::{MAX_PLAIN_BYTES, MAX_SEGMENT_BYTES, PackError};
 
 /// Most bytes of a zip's directory that are read.
 const MAX_DIRECTORY_BYTES: u64 = 32 << 20;
-/// A stream is opened when more than one byte in this many is not found in the base...
-const UNMATCHED_PART: u64 = 4;
-/// ... and more bytes than this.
-const UNMATCHED_BYTES: u64 = 256;
+/// A stream is opened when more than one byte in this many is not found in the base: to close it again costs the player
+/// about as much as 25 bytes of download for each 1000...
+const UNMATCHED_PART: u64 = 20;
+/// ... and more bytes than this, which is what it takes to tell how it was packed.
+const UNMATCHED_BYTES: u64 = 192;
 
 /// A run of a file that holds a deflate stream, headers included.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,12 +44,8 @@ pub(super) fn choose(
     target: &mut Source<'_>,
     file: u32,
     base: Option<(&mut Source<'_>, u32)>,
-    path: &str,
     matches: &mut Vec<Match>,
 ) -> Result<Vec<Stream>, PackError> {
-    if Class::of(path) == Class::Other {
-        return Ok(Vec::new());
-    }
     let mut chosen = Vec::new();
     let found = find(target, file)?;
     if found.is_empty() {
