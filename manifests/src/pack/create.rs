@@ -4,6 +4,7 @@ use std::io::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::clock::thread_cpu_s;
+use super::codec::opened::Check;
 use super::codec::{self, Encoded};
 use super::content::TreeRef;
 use super::index::{BaseRange, Frame, Index, Method, tree_id};
@@ -188,17 +189,20 @@ fn encode(
     if let Some(ranges) = &segment.opened {
         let fair =
             codec::choose(Level::Normal, &prefix, &output).map_err(|error| refused(error.to_string()))?;
-        let opened = read(ranges).ok().and_then(|prefix| {
-            let encoded = encode_opened(level, segment, &prefix, &output, &fair)?;
-            Some((encoded, prefix))
-        });
-        compress_cpu_s = thread_cpu_s() - start;
-        start = thread_cpu_s();
-        if let Some((encoded, prefix)) = opened
-            && proven(segment, &encoded, prefix, &output).is_ok()
-        {
-            proof_cpu_s = thread_cpu_s() - start;
-            return Ok(Done { encoded, compress_cpu_s, proof_cpu_s });
+        for check in [Check::Later, Check::Each] {
+            let opened = read(ranges).ok().and_then(|prefix| {
+                let encoded = encode_opened(level, segment, &prefix, &output, &fair, check)?;
+                Some((encoded, prefix))
+            });
+            compress_cpu_s += thread_cpu_s() - start;
+            start = thread_cpu_s();
+            let Some((encoded, prefix)) = opened else { break };
+            let proof = proven(segment, &encoded, prefix, &output);
+            proof_cpu_s += thread_cpu_s() - start;
+            start = thread_cpu_s();
+            if proof.is_ok() {
+                return Ok(Done { encoded, compress_cpu_s, proof_cpu_s });
+            }
         }
     }
     let encoded = codec::choose(level, &prefix, &output).map_err(|error| refused(error.to_string()))?;
@@ -228,6 +232,7 @@ fn encode_opened(
     prefix: &[u8],
     output: &[u8],
     closed: &Encoded,
+    check: Check,
 ) -> Option<Encoded> {
     let mut rest = output;
     let mut parts = Vec::with_capacity(segment.parts.len());
@@ -237,7 +242,7 @@ fn encode_opened(
         rest = later;
     }
     let work = || {
-        let plain = codec::opened::open(&parts, MAX_PLAIN_BYTES as usize)?;
+        let plain = codec::opened::open(&parts, MAX_PLAIN_BYTES as usize, check)?;
         codec::choose_opened(level, prefix, &plain, output.len(), closed).ok().flatten()
     };
     catch_unwind(AssertUnwindSafe(work)).ok().flatten()

@@ -48,21 +48,25 @@ pub(super) fn decode(frame: &Frame, prefix: Vec<u8>, bytes: &[u8]) -> Result<Vec
 /// The ranges laid end to end, those that are to be opened opened.
 pub(super) fn read_prefix(ranges: &[BaseRange], base: &dyn Content) -> Result<Vec<u8>, PackError> {
     let limit = MAX_PREFIX_BYTES as usize;
-    let len =
-        ranges.iter().filter(|range| range.view == View::Raw).map(|range| range.len as usize).sum::<usize>();
-    let mut prefix = Vec::with_capacity(len.min(limit));
+    let raw = ranges.iter().filter(|range| range.view == View::Raw).map(|range| u64::from(range.len));
+    // Zeroed by the system, which has to do that anyway; room for what is opened comes as it is needed.
+    let mut prefix = vec![0; usize::try_from(raw.sum::<u64>()).map_or(limit, |len| len.min(limit))];
+    let mut filled = 0;
     for range in ranges {
         let failed = |source| PackError::Read { tree: "base", file: range.file, source };
-        let room = limit.saturating_sub(prefix.len());
+        let room = limit.saturating_sub(filled);
         match range.view {
             View::Raw => {
                 if range.len as usize > room {
                     return Err(PackError::Index("a frame refers to more base data than accepted"));
                 }
-                let start = prefix.len();
-                prefix.resize(start + range.len as usize, 0);
-                let bytes = prefix.get_mut(start..).unwrap_or_default();
+                let end = filled + range.len as usize;
+                if end > prefix.len() {
+                    prefix.resize(end, 0);
+                }
+                let bytes = prefix.get_mut(filled..end).unwrap_or_default();
                 base.read_at(range.file, range.offset, bytes).map_err(failed)?;
+                filled = end;
             }
             View::Opened => {
                 let mut raw = vec![0; (range.len as usize).min(limit)];
@@ -70,7 +74,9 @@ pub(super) fn read_prefix(ranges: &[BaseRange], base: &dyn Content) -> Result<Ve
                 let work = || codec::opened::reference(&raw, room);
                 let opened = catch_unwind(AssertUnwindSafe(work));
                 let invalid = || failed(std::io::ErrorKind::InvalidData.into());
+                prefix.truncate(filled);
                 prefix.extend_from_slice(&opened.map_err(|_| invalid())?.map_err(|_| invalid())?);
+                filled = prefix.len();
             }
         }
     }

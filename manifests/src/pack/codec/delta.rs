@@ -8,7 +8,7 @@
 mod search;
 
 use self::search::Suffixes;
-use super::{CodecError, DECODER_BYTES, lzma, zstd};
+use super::{CodecError, DECODER_BYTES, Encoded, lzma, zstd};
 use crate::pack::{Level, MAX_MEMORY_BYTES, Method};
 
 /// A piece must beat going on as before by so many bytes.
@@ -28,15 +28,11 @@ fn damaged() -> CodecError {
     CodecError("delta: damaged".to_owned())
 }
 
-/// The smaller of both coders after the delta, with its method and decoder memory; none where it takes too much memory.
+/// The cheaper of both coders after the delta; none where it takes too much memory or nothing compresses it.
 ///
 /// # Errors
 /// [`CodecError`] when a coder refuses.
-pub fn encode(
-    level: Level,
-    prefix: &[u8],
-    plain: &[u8],
-) -> Result<Option<(Method, Vec<u8>, u64)>, CodecError> {
+pub fn encode(level: Level, prefix: &[u8], plain: &[u8]) -> Result<Option<Encoded>, CodecError> {
     let delta = make(prefix, plain);
     let memory = memory(prefix.len() as u64, delta.len() as u64, plain.len() as u64)
         + DECODER_BYTES
@@ -44,17 +40,17 @@ pub fn encode(
     if delta.len() > max_delta_len(plain.len()) || memory > MAX_MEMORY_BYTES {
         return Ok(None);
     }
-    let by_zstd = zstd::encode(&[], &delta, zstd::Params::of(level))?;
-    let by_lzma = lzma::encode(&[], 0, &delta, lzma::Params::DEFAULT)?;
-    let (method, coded) = if by_lzma.len() as u64 * 100 <= by_zstd.len() as u64 * 97 {
-        (Method::DeltaXz, by_lzma)
-    } else {
-        (Method::Delta, by_zstd)
+    let coded = super::coded(level, &[], &delta, 0, u64::MAX)?;
+    let method = match coded.method {
+        Method::Zstd => Method::Delta,
+        Method::Xz => Method::DeltaXz,
+        _ => return Ok(None),
     };
-    let mut frame = Vec::with_capacity(coded.len() + 5);
-    put(&mut frame, delta.len() as u64);
-    frame.extend(coded);
-    Ok(Some((method, frame, memory)))
+    let mut bytes = Vec::with_capacity(coded.bytes.len() + 5);
+    put(&mut bytes, delta.len() as u64);
+    bytes.extend(coded.bytes);
+    let plain_len = u32::try_from(plain.len()).unwrap_or(u32::MAX);
+    Ok(Some(Encoded { method, bytes, plain_len, memory }))
 }
 
 /// Decodes to exactly `plain_len` bytes.
@@ -276,7 +272,11 @@ mod tests {
     }
 
     fn round(prefix: &[u8], plain: &[u8]) -> usize {
-        let (method, frame, _) = encode(Level::Best, prefix, plain).unwrap().unwrap();
+        assert_eq!(apply(prefix, &make(prefix, plain), plain.len()).unwrap(), plain);
+        // What is too short to be compressed has no frame.
+        let Some(Encoded { method, bytes: frame, .. }) = encode(Level::Best, prefix, plain).unwrap() else {
+            return plain.len();
+        };
         assert_eq!(decode(method, prefix, &frame, plain.len()).unwrap(), plain);
         assert!(decode(method, prefix, &frame, plain.len() + 1).is_err());
         frame.len()
@@ -285,7 +285,8 @@ mod tests {
     #[test]
     fn shifted_tables_cost_almost_nothing() {
         let (old, new) = (table(0), table(0x1234));
-        let by_lzma = lzma::encode(&old, old.len(), &new, lzma::Params::DEFAULT).unwrap().len();
+        let by_lzma =
+            lzma::encode(&old, old.len(), &new, lzma::Params::DEFAULT, lzma::Search::Trees).unwrap().len();
         let by_delta = round(&old, &new);
         assert!(by_delta * 4 < by_lzma, "{by_delta} {by_lzma}");
         let moved = [b"in front", &old[5000..], b"between", &old[..5000]].concat();

@@ -7,9 +7,11 @@ pub mod delta;
 pub mod directory;
 pub mod lzma;
 pub mod opened;
+pub mod price;
 pub mod x86;
 pub mod zstd;
 
+use self::price::Work;
 pub(super) use self::zstd::plain as zstd_plain;
 use super::{Level, MAX_MEMORY_BYTES, Method};
 
@@ -51,44 +53,79 @@ pub fn stored(segment: &[u8]) -> Encoded {
     }
 }
 
-/// The smallest of what `level` tries.
+/// The cheapest for the player of what `level` tries.
 ///
 /// # Errors
 /// [`CodecError`] when nothing encodes it.
 pub fn choose(level: Level, prefix: &[u8], segment: &[u8]) -> Result<Encoded, CodecError> {
     /// Of other data than programs, suffixes are sorted and compared for so many bytes only.
     const MAX_SORTED: usize = 2 << 20;
-    let coded = coded(level, prefix, segment, 0)?;
+    let coded = coded(level, prefix, segment, 0, u64::MAX)?;
     let small = segment.len() <= MAX_SORTED && prefix.len() <= MAX_SORTED;
     if level == Level::Best
         && !prefix.is_empty()
         && (small || alike(&coded, segment) && x86::looks_like_code(segment))
-        && let Some((method, bytes, memory)) = delta::encode(level, prefix, segment)?
-        && wins(bytes.len(), coded.bytes.len())
+        && let Some(delta) = delta::encode(level, prefix, segment)?
+        && wins(&delta, &coded, prefix)
     {
-        return Ok(Encoded { method, bytes, plain_len: coded.plain_len, memory });
+        return Ok(delta);
     }
     Ok(coded)
 }
 
-/// The smaller of both coders at `level`, or the segment as it is. The memory of whoever decodes also holds `beside`
-/// bytes of other things, which count.
+/// The cheaper of both coders at `level`, or the segment as it is. The memory of whoever decodes also holds `beside`
+/// bytes of other things, which count. Where a first look says that no frame will be below `limit` bytes, that look is
+/// the answer.
 ///
 /// # Errors
 /// [`CodecError`] when nothing encodes it.
-pub fn coded(level: Level, prefix: &[u8], segment: &[u8], beside: u64) -> Result<Encoded, CodecError> {
-    let bytes = zstd::encode(prefix, segment, zstd::Params::of(level))?;
-    if bytes.len() >= segment.len() {
+pub fn coded(
+    level: Level,
+    prefix: &[u8],
+    segment: &[u8],
+    beside: u64,
+    limit: u64,
+) -> Result<Encoded, CodecError> {
+    /// What is no smaller than this after a first look is compressed already, in percent of the segment.
+    const DENSE: usize = 98;
+    /// The least that more work leaves of a first look's frame, in percent, as a rule.
+    const LEAST: u64 = 75;
+    /// LZMA that leaves no more than this of a first look's frame, in percent, is smaller than any zstd.
+    const SURE: usize = 80;
+    /// The same where a first look leaves more than a quarter: with few matches to choose from, zstd is soon as good as
+    /// it gets.
+    const SURE_OF_FEW: usize = 92;
+    /// A prefix so much longer than the segment, and than this many bytes, is all that a thorough search works on.
+    const FAR: usize = 8;
+    const FAR_BYTES: usize = 4 << 20;
+    let by_zstd = |params| -> Result<Encoded, CodecError> {
+        let bytes = zstd::encode(prefix, segment, params)?;
+        let len = segment.len() as u64;
+        let memory = memory(Method::Zstd, bytes.len() as u64, prefix.len() as u64, len, len) + beside;
+        Ok(Encoded { method: Method::Zstd, bytes, plain_len: u32::try_from(len).unwrap_or(u32::MAX), memory })
+    };
+    let first = by_zstd(zstd::Params::first_look(level))?;
+    if first.bytes.len() >= segment.len() {
         return Ok(stored(segment));
     }
-    if level == Level::Best
-        && let Some(better) = lzma_if_better(prefix, segment, bytes.len(), beside)?
-    {
-        return Ok(better);
+    let dense = first.bytes.len() * 100 >= segment.len() * DENSE;
+    if level != Level::Best || dense || first.bytes.len() as u64 * LEAST / 100 >= limit {
+        return Ok(first);
     }
-    let len = segment.len() as u64;
-    let memory = memory(Method::Zstd, bytes.len() as u64, prefix.len() as u64, len, len) + beside;
-    Ok(Encoded { method: Method::Zstd, bytes, plain_len: u32::try_from(len).unwrap_or(u32::MAX), memory })
+    let sure_part = if first.bytes.len() > segment.len() / 4 { SURE_OF_FEW } else { SURE };
+    let sure = |lzma: &Encoded| {
+        lzma.bytes.len() * 100 <= first.bytes.len() * sure_part && wins(lzma, &first, prefix)
+    };
+    // What is beside are closed streams: the segment is their text, most of it pixels.
+    let is_opened = beside > 0;
+    let lzma = match by_lzma(prefix, segment, first.bytes.len(), beside, is_opened)? {
+        Some(lzma) if sure(&lzma) => return Ok(lzma),
+        unsure => unsure,
+    };
+    let far = prefix.len() > FAR_BYTES && prefix.len() > segment.len() * FAR;
+    let thorough = if far { None } else { Some(by_zstd(zstd::Params::of(level))?) };
+    let zstd = thorough.filter(|thorough| thorough.bytes.len() < first.bytes.len()).unwrap_or(first);
+    Ok(lzma.filter(|lzma| wins(lzma, &zstd, prefix)).unwrap_or(zstd))
 }
 
 /// Whether the segment is much like its prefix: a program that is not was built otherwise, and deltas of it are a minute
@@ -97,24 +134,27 @@ fn alike(coded: &Encoded, segment: &[u8]) -> bool {
     coded.bytes.len() < segment.len() / 8
 }
 
-/// Whether a dearer way is enough smaller.
-fn wins(len: usize, over: usize) -> bool {
-    len as u64 * 100 <= over as u64 * 97
+/// Whether a dearer frame is at least 3 % smaller, and pays for the player's CPU.
+fn wins(dearer: &Encoded, other: &Encoded, prefix: &[u8]) -> bool {
+    let price = |encoded: &Encoded| price::price(Work::of(encoded, prefix.len()));
+    dearer.bytes.len() as u64 * 100 <= other.bytes.len() as u64 * 97 && price(dearer) < price(other)
 }
 
-/// LZMA where it is at least 3 % smaller than what zstd came to, for it costs the player twenty times the CPU; with as
-/// much of the prefix as memory allows, which takes `beside` bytes for other things.
-fn lzma_if_better(
+/// LZMA with as much of the prefix as memory allows, which takes `beside` bytes for other things; none where there is no
+/// memory. zstd's frame has about `zstd_len` bytes.
+fn by_lzma(
     prefix: &[u8],
     segment: &[u8],
     zstd_len: usize,
     beside: u64,
+    pixels: bool,
 ) -> Result<Option<Encoded>, CodecError> {
     let beside = zstd_len as u64 + DECODER_BYTES + beside;
     let limit = MAX_MEMORY_BYTES.saturating_sub(beside);
     let Some(reach) = lzma::reach(prefix.len(), segment.len(), limit) else { return Ok(None) };
-    let bytes = lzma::encode(prefix, reach, segment, lzma::Params::of(segment))?;
-    if !wins(bytes.len(), zstd_len) {
+    let search = lzma::Search::of(prefix, segment, zstd_len, pixels);
+    let bytes = lzma::encode(prefix, reach, segment, lzma::Params::of(segment), search)?;
+    if bytes.len() > zstd_len {
         return Ok(None);
     }
     let memory = lzma::memory(prefix.len() as u64, reach as u64, segment.len() as u64) + beside;
@@ -148,12 +188,7 @@ pub fn decode(
     }
 }
 
-/// CPU the player spends on closing, in output bytes a second: a model, so that the choice is the same everywhere.
-const CLOSED_BYTES_PER_CPU_S: u64 = 4_000_000;
-/// Bytes a dearer method must save for each CPU-second of the player.
-const WORTH_BYTES_PER_CPU_S: u64 = 100_000;
-
-/// An opened segment, where it is smaller than `closed` by enough to pay for the player's CPU.
+/// An opened segment, where it is cheaper for the player than `closed`, which refers to nothing dear.
 ///
 /// # Errors
 /// [`CodecError`] when nothing encodes it.
@@ -164,14 +199,18 @@ pub fn choose_opened(
     output_len: usize,
     closed: &Encoded,
 ) -> Result<Option<Encoded>, CodecError> {
-    let mut encoded = coded(level, prefix, plain, output_len as u64)?;
+    let price_of = |method, frame: usize| {
+        let (plain, prefix) = (plain.len() as u64, prefix.len() as u64);
+        price::price(Work { method, frame: frame as u64, plain, prefix })
+    };
+    let limit = price::price(Work::of(closed, 0)).saturating_sub(price_of(Method::OpenedZstd, 0));
+    let mut encoded = coded(level, prefix, plain, output_len as u64, limit)?;
     encoded.method = match encoded.method {
         Method::Zstd => Method::OpenedZstd,
         Method::Xz => Method::OpenedXz,
         _ => return Ok(None),
     };
-    let cost = output_len as u64 * WORTH_BYTES_PER_CPU_S / CLOSED_BYTES_PER_CPU_S;
-    let fits = encoded.memory <= super::MAX_MEMORY_BYTES;
-    let pays = encoded.bytes.len() as u64 + cost <= closed.bytes.len() as u64;
+    let fits = encoded.memory <= MAX_MEMORY_BYTES;
+    let pays = price_of(encoded.method, encoded.bytes.len()) < price::price(Work::of(closed, 0));
     Ok((fits && pays).then_some(encoded))
 }

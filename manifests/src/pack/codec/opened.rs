@@ -18,6 +18,8 @@ mod parts;
 #[cfg(test)]
 mod tests;
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use self::idat::Chunks;
 use self::parts::{Kind, Stream, stream};
 use super::CodecError;
@@ -105,9 +107,18 @@ impl Opener {
     }
 }
 
+/// Whether each stream is closed again at once to see that it comes back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Check {
+    /// No: whoever asks closes all of them anyway. The libraries are wrong so seldom that it is not worth twice the work.
+    Later,
+    /// Yes, and what does not come back stays as it is.
+    Each,
+}
+
 /// The parts of a segment opened, and what it takes to close them: as one plain text of at most `limit` bytes. A part
-/// that does not open, or not back to the same bytes, goes in as it is; none when no part opens.
-pub fn open(parts: &[&[u8]], limit: usize) -> Option<Vec<u8>> {
+/// that does not open goes in as it is; none when no part opens.
+pub fn open(parts: &[&[u8]], limit: usize, check: Check) -> Option<Vec<u8>> {
     let mut opener = Opener::default();
     let mut left: usize = parts.iter().map(|part| part.len()).sum();
     for part in parts {
@@ -115,7 +126,7 @@ pub fn open(parts: &[&[u8]], limit: usize) -> Option<Vec<u8>> {
         let room = limit.saturating_sub(opener.len() + left + part.len());
         let taken = stream(part).and_then(|at| {
             let carrier = part.get(at.start..at.end)?;
-            Some((at, take(at.kind, carrier, room)?))
+            Some((at, take(at.kind, carrier, room, check)?))
         });
         match taken {
             Some((at, taken)) => {
@@ -129,7 +140,7 @@ pub fn open(parts: &[&[u8]], limit: usize) -> Option<Vec<u8>> {
     opener.finish(limit)
 }
 
-fn take(kind: Kind, carrier: &[u8], room: usize) -> Option<Taken> {
+fn take(kind: Kind, carrier: &[u8], room: usize, check: Check) -> Option<Taken> {
     let taken = match kind {
         Kind::Deflate => {
             let (plain, corrections) = deflate::open(carrier, room)?;
@@ -143,8 +154,13 @@ fn take(kind: Kind, carrier: &[u8], room: usize) -> Option<Taken> {
         Kind::Jpeg => Taken { plain: jpeg::open(carrier)?, corrections: Vec::new(), chunks: None },
     };
     let fits = taken.plain.len() + taken.corrections.len() <= room;
-    let back = give(kind, &taken.plain, &taken.corrections, taken.chunks.as_ref(), carrier.len()).ok()?;
-    (fits && back == carrier).then_some(taken)
+    (fits && (check == Check::Later || comes_back(kind, &taken, carrier))).then_some(taken)
+}
+
+/// Closes what was taken apart; the libraries may panic.
+fn comes_back(kind: Kind, taken: &Taken, carrier: &[u8]) -> bool {
+    let work = || give(kind, &taken.plain, &taken.corrections, taken.chunks.as_ref(), carrier.len());
+    matches!(catch_unwind(AssertUnwindSafe(work)), Ok(Ok(back)) if back == carrier)
 }
 
 /// A stream put back: at most `room` bytes.

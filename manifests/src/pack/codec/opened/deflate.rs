@@ -25,9 +25,7 @@ pub(super) fn open(carrier: &[u8], room: usize) -> Option<(Vec<u8>, Vec<u8>)> {
     if chunk.compressed_size != carrier.len() || plain.text().is_empty() {
         return None;
     }
-    let back = AssertUnwindSafe(|| close(plain.text(), &chunk.corrections));
-    let back = catch_unwind(back).ok()?.ok()?;
-    (back == carrier).then(|| (plain.text().to_vec(), chunk.corrections))
+    Some((plain.text().to_vec(), chunk.corrections))
 }
 
 /// The stream again.

@@ -48,7 +48,8 @@ fn png(width: u32, height: u32, cut: usize, level: u32) -> (Vec<u8>, Vec<u8>) {
 
 /// Opens a segment of these parts, checks the way back, and gives what the codec sees.
 fn there_and_back(parts: &[&[u8]]) -> Vec<u8> {
-    let opened = open(parts, 16 << 20).expect("it opens");
+    let opened = open(parts, 16 << 20, Check::Each).expect("it opens");
+    assert_eq!(open(parts, 16 << 20, Check::Later).as_ref(), Some(&opened));
     let segment = parts.concat();
     assert_eq!(close(&opened, segment.len()).unwrap(), segment);
     assert!(close(&opened, segment.len() - 1).is_err());
@@ -109,14 +110,14 @@ fn what_is_no_stream_stays_as_it_is() {
     let fakes = [&b"\x89PNG\r\n\x1a\n"[..], b"\x1F\x8B\x08", b"\xFF\xD8\xFF", b"PK\x03\x04"];
     for fake in fakes {
         let part = [fake, &noise].concat();
-        assert_eq!(open(&[&part], 1 << 20), None);
+        assert_eq!(open(&[&part], 1 << 20, Check::Each), None);
         assert!(reference(&part, 1 << 20).is_err());
     }
     // An image with a chunk whose checksum is wrong, and one that would not fit.
     let (mut image, plain) = png(80, 80, 1000, 6);
-    assert_eq!(open(&[&image], plain.len()), None);
+    assert_eq!(open(&[&image], plain.len(), Check::Each), None);
     image[60] ^= 1;
-    assert_eq!(open(&[&image], 1 << 20), None);
+    assert_eq!(open(&[&image], 1 << 20, Check::Each), None);
 }
 
 proptest! {
@@ -125,7 +126,7 @@ proptest! {
         at in any::<prop::sample::Index>(), value in any::<u8>(), keep in any::<prop::sample::Index>(),
     ) {
         let (file, _) = png(60, 40, 500, 6);
-        let opened = open(&[&file], 1 << 20).unwrap();
+        let opened = open(&[&file], 1 << 20, Check::Each).unwrap();
         let mut flipped = opened.clone();
         *at.get_mut(&mut flipped) ^= value | 1;
         for bytes in [&flipped[..], &opened[..keep.index(opened.len())]] {
