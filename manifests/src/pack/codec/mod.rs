@@ -105,7 +105,10 @@ pub fn coded(
         Ok(Encoded { method: Method::Zstd, bytes, plain_len: u32::try_from(len).unwrap_or(u32::MAX), memory })
     };
     let first = by_zstd(zstd::Params::first_look(level))?;
-    if first.bytes.len() >= segment.len() {
+    // What is beside are closed streams: the segment is their text, most of it pixels.
+    let is_opened = beside > 0;
+    // There is no method for opened streams that are stored, and zstd adds next to nothing: coefficients of a JPEG.
+    if first.bytes.len() >= segment.len() && !is_opened {
         return Ok(stored(segment));
     }
     let dense = first.bytes.len() * 100 >= segment.len() * DENSE;
@@ -116,8 +119,6 @@ pub fn coded(
     let sure = |lzma: &Encoded| {
         lzma.bytes.len() * 100 <= first.bytes.len() * sure_part && wins(lzma, &first, prefix)
     };
-    // What is beside are closed streams: the segment is their text, most of it pixels.
-    let is_opened = beside > 0;
     let lzma = match by_lzma(prefix, segment, first.bytes.len(), beside, is_opened)? {
         Some(lzma) if sure(&lzma) => return Ok(lzma),
         unsure => unsure,
@@ -213,4 +214,30 @@ pub fn choose_opened(
     let fits = encoded.memory <= MAX_MEMORY_BYTES;
     let pays = price_of(encoded.method, encoded.bytes.len()) < price::price(Work::of(closed, 0));
     Ok((fits && pays).then_some(encoded))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Bytes that nothing compresses.
+    fn noise(len: usize) -> Vec<u8> {
+        let mut state = 11u64;
+        let mut next = || {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            (state >> 33) as u8
+        };
+        (0..len).map(|_| next()).collect()
+    }
+
+    #[test]
+    fn opened_streams_that_do_not_compress_are_taken_where_they_are_shorter() {
+        // The coefficients of a JPEG, coded anew.
+        let (plain, closed) = (noise(50_000), stored(&noise(60_000)));
+        let taken = choose_opened(Level::Best, &[], &plain, 60_000, &closed).unwrap().unwrap();
+        assert_eq!((taken.method, taken.plain_len), (Method::OpenedZstd, 50_000));
+        assert_eq!(zstd::decode(&[], &taken.bytes, plain.len()).unwrap(), plain);
+        let closed = stored(&noise(50_500));
+        assert_eq!(choose_opened(Level::Best, &[], &plain, 50_500, &closed), Ok(None));
+    }
 }
