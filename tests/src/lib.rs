@@ -9,3 +9,4 @@ pub mod demo;
 pub mod fixtures;
 pub mod support;
 pub mod sim;
+pub mod fuzz;
