@@ -15,6 +15,7 @@ mod deflate;
 mod idat;
 mod jpeg;
 mod parts;
+mod zlib;
 #[cfg(test)]
 mod tests;
 

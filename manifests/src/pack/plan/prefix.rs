@@ -122,6 +122,19 @@ pub(super) fn spans(gap: &Around<'_>, tuning: &Tuning) -> Vec<Span> {
     spans
 }
 
+/// Bytes of the base in any of the spans.
+fn union_len(spans: &[Span]) -> u64 {
+    let mut sorted: Vec<_> = spans.iter().map(|span| (span.file, span.start, span.end)).collect();
+    sorted.sort_unstable();
+    let (mut sum, mut reached) = (0, (0, 0));
+    for (file, start, end) in sorted {
+        let from = if file == reached.0 { start.max(reached.1) } else { start };
+        sum += end.saturating_sub(from);
+        reached = (file, end.max(from));
+    }
+    sum
+}
+
 /// Ranges collected for one segment.
 #[derive(Debug, Default)]
 pub(super) struct Prefix {
@@ -133,10 +146,10 @@ pub(super) struct Prefix {
 }
 
 impl Prefix {
-    /// Whether these would still fit, overlaps not counted.
+    /// Whether these would still fit, overlaps with what is there not counted.
     pub(super) fn fits(&self, spans: &[Span]) -> bool {
-        let more: u64 = spans.iter().map(|span| span.end - span.start).sum();
-        // Spans reach beyond files and into each other: only a clear excess closes a segment.
+        let more = union_len(spans);
+        // Spans reach beyond files and into what is there: only a clear excess closes a segment.
         self.len + more / 4 <= u64::from(MAX_PREFIX_BYTES) && self.len < u64::from(MAX_PREFIX_BYTES)
     }
 

@@ -336,6 +336,5 @@ impl Open<'_> {
         segment.prefix = prefix.finish(self.base, self.tuning, self.class, u64::from(self.len));
         self.placed.push(segment);
         self.len = 0;
-        self.class = None;
     }
 }
