@@ -165,7 +165,16 @@ impl SafePath {
 
 impl Ord for SafePath {
     fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        self.parts().map(str::as_bytes).cmp(other.parts().map(str::as_bytes))
+        // By parts: a folder's files lie together, so `/` comes before every other byte. In one pass, for maps of a
+        // hundred thousand paths are searched by it.
+        let (one, two) = (self.0.as_bytes(), other.0.as_bytes());
+        let differ = one.iter().zip(two).find(|(one, two)| one != two);
+        match differ {
+            None => one.len().cmp(&two.len()),
+            Some((b'/', _)) => std::cmp::Ordering::Less,
+            Some((_, b'/')) => std::cmp::Ordering::Greater,
+            Some((one, two)) => one.cmp(two),
+        }
     }
 }
 

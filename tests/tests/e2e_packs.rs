@@ -5,115 +5,27 @@
     reason = "a test: it fails where something is not as it should be, and makes files"
 )]
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use rand::{Rng as _, RngExt as _, SeedableRng as _};
-use rand_chacha::ChaCha8Rng;
-use samara_tests::support::{Edit, Install, Player, Request, Site, Studio, assert_same};
-use serde_json::Value;
-
-const RELEASES: [&str; 3] = ["1.0", "1.1", "1.2"];
-
-fn noise(seed: u64, len: usize) -> Vec<u8> {
-    let mut bytes = vec![0; len];
-    ChaCha8Rng::seed_from_u64(seed).fill_bytes(&mut bytes);
-    bytes
-}
-
-fn put(root: &Path, name: &str, bytes: &[u8]) {
-    let path = root.join(name);
-    fs::create_dir_all(path.parent().unwrap()).unwrap();
-    fs::write(path, bytes).unwrap();
-}
-
-/// A game with a large archive that changes in scattered runs and grows near its front, texts of which every tenth
-/// changes, and a level that is new each time.
-fn build(root: &Path, release: usize) {
-    let mut world = noise(1, 3 << 20);
-    for step in 1..=release {
-        let mut rng = ChaCha8Rng::seed_from_u64(100 + step as u64);
-        for _ in 0..24 {
-            let at = rng.random_range(0..world.len() - 4000);
-            rng.fill_bytes(&mut world[at..at + 4000]);
-        }
-        let more = noise(200 + step as u64, 777);
-        world.splice(500_000..500_000, more);
-    }
-    put(root, "data/world.pak", &world);
-    for text in 0..200 {
-        let edition = if text % 10 == 0 { release } else { 0 };
-        let lines = (0..20 + text * 37 % 300)
-            .map(|n| format!("on event {n} of {text}: wind {}; // {edition}\n", n * 7919 % 360));
-        put(root, &format!("scripts/act-{}/{text:03}.txt", text / 25), lines.collect::<String>().as_bytes());
-    }
-    put(root, "music.ogg", &noise(2, 700_000));
-    put(root, &format!("levels/{release}.lvl"), &noise(300 + release as u64, 200_000));
-}
-
-/// A studio with three releases, a pack from each to the next.
-fn studio() -> Studio {
-    let studio = Studio::new("maple");
-    for (number, version) in RELEASES.iter().enumerate() {
-        let folder = studio.scratch(&format!("build-{version}"));
-        build(&folder, number);
-        let _ = studio.try_publish(&folder, version, &["--full", "always"]).ok();
-    }
-    studio
-}
+use samara_tests::support::{
+    Edit, Install, Request, Site, as_promised, assert_same, cached, game_files, installed, three_releases,
+    updated,
+};
 
 fn is_pack(request: &Request) -> bool {
     request.path.starts_with("packs/") && request.path.ends_with(".pack")
 }
 
-/// A player who has installed a release, over the web.
-fn installed(studio: &Studio, name: &str, version: &str) -> Player {
-    let player = studio.player(name);
-    let _ = player.install(&["--release", version, "--no-peers"]).ok();
-    assert_same(&studio.scratch(&format!("build-{version}")), &player.dir);
-    player
-}
-
-/// Updates to the newest release and checks every byte of it.
-fn updates(studio: &Studio, player: &Player, more: &[&str]) -> (Install, Value) {
-    let outcome = player.update(more);
-    let done = outcome.ok().clone();
-    assert_eq!(done["release"], "1.2", "{outcome}");
-    assert_same(&studio.scratch("build-1.2"), &player.dir);
-    (Install::of(&done), done)
-}
-
-/// What was promised came, and hardly more.
-fn as_promised(done: &Value) {
-    let (install, promised) = (Install::of(done), done["bytes_promised"].as_u64().unwrap());
-    let network = install.network();
-    assert!(network <= promised + promised / 20 + (256 << 10), "{network} of {promised}: {done}");
-}
-
-fn cached(player: &Player) -> Vec<PathBuf> {
-    let Ok(entries) = fs::read_dir(player.dir.join(".samara/packs")) else { return Vec::new() };
-    let paths = entries.map(|entry| entry.unwrap().path());
-    paths.filter(|path| path.extension().is_some_and(|ext| ext == "pack")).collect()
-}
-
-/// Every file of the game but `.samara`, with its bytes.
-fn game_files(player: &Player) -> BTreeMap<PathBuf, Vec<u8>> {
-    let all =
-        walkdir::WalkDir::new(&player.dir).into_iter().filter_entry(|entry| entry.file_name() != ".samara");
-    let files = all.map(Result::unwrap).filter(|entry| entry.file_type().is_file());
-    files.map(|entry| (entry.path().to_owned(), fs::read(entry.path()).unwrap())).collect()
-}
-
 #[test]
 fn by_the_swarm_by_the_web_by_both() {
-    let studio = studio();
+    let studio = three_releases();
     let seedbox = studio.serve();
     for (name, more) in [("both", &[][..]), ("web", &["--no-peers"]), ("swarm", &["--no-web"])] {
         let player = installed(&studio, name, "1.1");
         let plan = player.plan(&[]).ok().clone();
         assert_eq!(plan["route"], "direct", "{plan}");
-        let (install, done) = updates(&studio, &player, more);
+        let (install, done) = updated(&studio, &player, more);
         assert_eq!(done["route"], "direct");
         as_promised(&done);
         for (field, of_plan) in [("bytes_written", "bytes_written"), ("temp_bytes_peak", "temp_bytes_peak")] {
@@ -132,7 +44,7 @@ fn by_the_swarm_by_the_web_by_both() {
 
 #[test]
 fn a_fresh_install_takes_the_full_pack_and_keeps_what_fits() {
-    let studio = studio();
+    let studio = three_releases();
     let _seedbox = studio.serve();
     let player = studio.player("fresh");
     let outcome = player.install(&["--route", "full", "--pack-quota", "1G"]);
@@ -148,13 +60,13 @@ fn a_fresh_install_takes_the_full_pack_and_keeps_what_fits() {
 
 #[test]
 fn from_two_releases_back_by_a_chain() {
-    let studio = studio();
+    let studio = three_releases();
     let _seedbox = studio.serve();
     let player = installed(&studio, "chain", "1.0");
     let plan = player.plan(&["--weights", "network"]).ok().clone();
     assert_eq!(plan["route"], "chain-1.1", "{plan}");
     let (install, done) =
-        updates(&studio, &player, &["--weights", "network", "--no-peers", "--pack-quota", "1G"]);
+        updated(&studio, &player, &["--weights", "network", "--no-peers", "--pack-quota", "1G"]);
     assert_eq!(done["route"], "chain-1.1");
     as_promised(&done);
     assert!(install.network() < 1_000_000, "{install:?}");
@@ -166,7 +78,7 @@ fn from_two_releases_back_by_a_chain() {
     for candidate in plan["candidates"].as_array().unwrap() {
         let name = candidate["route"].as_str().unwrap();
         let player = installed(&studio, &format!("by {name}"), "1.0");
-        let (install, done) = updates(&studio, &player, &["--route", name, "--no-peers"]);
+        let (install, done) = updated(&studio, &player, &["--route", name, "--no-peers"]);
         as_promised(&done);
         measured.push((install.network(), name));
     }
@@ -178,17 +90,19 @@ fn from_two_releases_back_by_a_chain() {
 
 #[test]
 fn killed_among_packs_nothing_verified_comes_twice() {
-    let studio = studio();
+    let studio = three_releases();
     let player = {
         let _seedbox = studio.serve();
         installed(&studio, "killed", "1.1")
     };
     let site = Site::at(studio.http_address(), studio.public(), |_| Edit::Serve);
     let before = game_files(&player);
+    let mut whole = player.plan(&["--route", "direct"]).ok()["bytes_network"].as_u64().unwrap();
     let (mut kills, mut received) = (0, 0);
     // Slowly enough to be hit in the middle, again and again.
     for round in 0..12u64 {
-        let mut program = player.start_update(&["--no-peers", "--download-limit", "150k"]);
+        let mut program =
+            player.start_update(&["--no-peers", "--download-limit", "150k", "--route", "direct"]);
         let reached = 20_000 + round * 10_000;
         let mut seen = 0;
         let ended = loop {
@@ -204,14 +118,21 @@ fn killed_among_packs_nothing_verified_comes_twice() {
             }
         };
         if ended {
-            received += program.finish().ok()["bytes_web"].as_u64().unwrap();
+            let done = program.finish().ok().clone();
+            assert_eq!(done["bytes_promised"], whole);
+            as_promised(&done);
+            received += Install::of(&done).web;
             break;
         }
         let _ = program.kill();
         assert_eq!(game_files(&player), before, "nothing of the game was touched");
+        // Who asks now is told what is left.
+        let left = player.plan(&["--route", "direct"]).ok()["bytes_network"].as_u64().unwrap();
+        assert!(left + seen < whole + (64 << 10), "{left} are left of {whole} after {seen}");
+        whole = left;
         (kills, received) = (kills + 1, received + seen);
     }
-    let _ = updates(&studio, &player, &["--no-peers"]);
+    let _ = updated(&studio, &player, &["--no-peers"]);
     assert!(kills > 0, "never hit");
     // A kill loses what is on its way, blocks that were not whole, and an index at most each time.
     let pack = fs::metadata(&cached(&player)[0]).unwrap().len();
@@ -221,7 +142,7 @@ fn killed_among_packs_nothing_verified_comes_twice() {
 
 #[test]
 fn a_web_seed_that_lies_about_packs() {
-    let studio = studio();
+    let studio = three_releases();
     let player = {
         let _seedbox = studio.serve();
         installed(&studio, "lied to", "1.1")
@@ -231,7 +152,7 @@ fn a_web_seed_that_lies_about_packs() {
         Some(file) if is_pack(request) => Edit::Body(file.iter().map(|byte| byte ^ 0x55).collect()),
         _ => Edit::Serve,
     });
-    let (install, done) = updates(&studio, &player, &["--no-peers"]);
+    let (install, done) = updated(&studio, &player, &["--no-peers"]);
     assert_eq!(done["route"], "direct", "it was chosen, and its files came another way");
     assert!(install.web > 0);
     assert!(player.verify(&["--no-peers"]).ok()["intact"].as_bool().unwrap());
@@ -239,7 +160,7 @@ fn a_web_seed_that_lies_about_packs() {
 
 #[test]
 fn packs_that_are_gone_or_no_packs_at_all() {
-    let studio = studio();
+    let studio = three_releases();
     let (gone, cut, no_index) = {
         let _seedbox = studio.serve();
         (
@@ -251,9 +172,9 @@ fn packs_that_are_gone_or_no_packs_at_all() {
     let site = Site::at(studio.http_address(), studio.public(), |request| {
         if is_pack(request) { Edit::Status(404) } else { Edit::Serve }
     });
-    let _ = updates(&studio, &gone, &["--no-peers", "--patience", "3"]);
+    let _ = updated(&studio, &gone, &["--no-peers", "--patience", "3"]);
     site.edit(|request| if is_pack(request) { Edit::Cut(5000) } else { Edit::Serve });
-    let _ = updates(&studio, &cut, &["--no-peers", "--patience", "3"]);
+    let _ = updated(&studio, &cut, &["--no-peers", "--patience", "3"]);
     site.edit(|request| match &request.file {
         Some(file) if request.path.ends_with(".index") => {
             let mut file = file.clone();
@@ -263,13 +184,13 @@ fn packs_that_are_gone_or_no_packs_at_all() {
         }
         _ => Edit::Serve,
     });
-    let (_, done) = updates(&studio, &no_index, &["--no-peers"]);
+    let (_, done) = updated(&studio, &no_index, &["--no-peers"]);
     assert_eq!(done["route"], "reuse", "without its index a pack is none");
 }
 
 #[test]
 fn damaged_base_files_are_healed_first_or_done_without() {
-    let studio = studio();
+    let studio = three_releases();
     let _seedbox = studio.serve();
     for (name, from, route) in [("direct", "1.1", "direct"), ("chain", "1.0", "chain-1.1")] {
         let player = installed(&studio, &format!("damaged {name}"), from);
@@ -278,7 +199,7 @@ fn damaged_base_files_are_healed_first_or_done_without() {
         bytes[700_000..760_000].fill(b'!');
         fs::write(&world, bytes).unwrap();
         fs::remove_file(player.dir.join("scripts/act-0/001.txt")).unwrap();
-        let (install, done) = updates(&studio, &player, &["--no-peers", "--weights", "network"]);
+        let (install, done) = updated(&studio, &player, &["--no-peers", "--weights", "network"]);
         assert!(done["route"].as_str().unwrap().starts_with(route), "{done}");
         as_promised(&done);
         assert!(install.network() < 1_200_000, "{install:?}");
@@ -287,7 +208,7 @@ fn damaged_base_files_are_healed_first_or_done_without() {
 
 #[test]
 fn packs_are_offered_after_the_update() {
-    let studio = studio();
+    let studio = three_releases();
     let seedbox = studio.serve();
     let giver = installed(&studio, "giver", "1.1");
     let taker = installed(&studio, "taker", "1.1");
@@ -306,7 +227,7 @@ fn packs_are_offered_after_the_update() {
         () if is_pack(request) || request.path.starts_with("blobs/") => Edit::Status(404),
         () => Edit::Serve,
     });
-    let (install, done) = updates(&studio, &taker, &["--no-web"]);
+    let (install, done) = updated(&studio, &taker, &["--no-web"]);
     assert_eq!(done["route"], "direct");
     assert!(install.peers + install.lan > 0 && install.origin == 0, "{install:?}");
     let _ = giving.kill();
@@ -324,20 +245,28 @@ fn rot(path: &Path, range: std::ops::Range<usize>) {
 
 #[test]
 fn frames_that_come_out_wrong_are_fetched_another_way() {
-    let studio = studio();
-    let _seedbox = studio.serve();
-    let player = installed(&studio, "rotten", "1.1");
-    // The record still says that the archive is right, so the route counts on it.
-    rot(&player.dir.join("data/world.pak"), 400_000..900_000);
-    let (install, done) = updates(&studio, &player, &["--no-peers"]);
+    let studio = three_releases();
+    let player = {
+        let _seedbox = studio.serve();
+        installed(&studio, "rotten", "1.1")
+    };
+    // After the archive was looked at, so that the route counts on it, and without a sign of it.
+    let (world, once) = (player.dir.join("data/world.pak"), std::sync::Once::new());
+    let _site = Site::at(studio.http_address(), studio.public(), move |request| {
+        if is_pack(request) {
+            once.call_once(|| rot(&world, 400_000..900_000));
+        }
+        Edit::Serve
+    });
+    let (install, done) = updated(&studio, &player, &["--no-peers"]);
     assert_eq!(done["route"], "direct");
     assert!(install.network() > done["bytes_promised"].as_u64().unwrap(), "{done}");
-    assert!(player.verify(&[]).ok()["intact"].as_bool().unwrap());
+    assert!(player.verify(&["--no-peers"]).ok()["intact"].as_bool().unwrap());
 }
 
 #[test]
 fn another_installs_identical_files_are_copied() {
-    let studio = studio();
+    let studio = three_releases();
     let _seedbox = studio.serve();
     let first = installed(&studio, "first", "1.2");
     let second = studio.player("second");
@@ -358,10 +287,10 @@ fn another_installs_identical_files_are_copied() {
 
 #[test]
 fn what_peers_do_not_want_makes_room() {
-    let studio = studio();
+    let studio = three_releases();
     let _seedbox = studio.serve();
     let player = installed(&studio, "small", "1.0");
-    let (_, done) = updates(&studio, &player, &["--no-peers", "--route", "chain-1.1", "--pack-quota", "1G"]);
+    let (_, done) = updated(&studio, &player, &["--no-peers", "--route", "chain-1.1", "--pack-quota", "1G"]);
     assert_eq!(done["route"], "chain-1.1");
     let packs = cached(&player);
     assert_eq!(packs.len(), 2);

@@ -99,6 +99,10 @@ pub struct RouteArgs {
     /// Take this one of the routes that `plan` shows, whatever it costs.
     #[arg(long, value_name = "NAME")]
     pub route: Option<String>,
+    /// Bytes per second that all sources together are expected to send, for weighing received bytes against the rest; k, M
+    /// and G are understood. Without it: what --download-limit allows of 6.25M.
+    #[arg(long, value_name = "BYTES", value_parser = parse_rate)]
+    pub source_rate: Option<u64>,
     /// Another install on this machine, of any game: its files are copied where they are the same. May be repeated.
     #[arg(long, value_name = "DIR")]
     pub reuse_from: Vec<PathBuf>,
@@ -127,6 +131,7 @@ impl RouteArgs {
         Preference {
             weights: self.weights.weights(),
             route: self.route.clone(),
+            source_rate: self.source_rate,
             reuse_from: self.reuse_from.clone(),
         }
     }
@@ -235,6 +240,8 @@ pub struct PlanArgs {
     pub accept_expired: bool,
     #[command(flatten)]
     pub(crate) way: RouteArgs,
+    #[command(flatten)]
+    pub(crate) sources: SourceArgs,
 }
 
 impl PlanArgs {
@@ -243,7 +250,7 @@ impl PlanArgs {
             (Some(release), _) => Some(Select::Release(release.clone())),
             (None, channel) => channel.clone().map(Select::Channel),
         };
-        let (sources, linger, way) = (Sources::default(), Linger::No, self.way.preference());
+        let (sources, linger, way) = (self.sources.sources(), Linger::No, self.way.preference());
         match (&self.repo, &self.trust, &self.game) {
             (Some(repo), Some(trust), Some(game)) => Plan::Install(Install {
                 repo: repo.clone(),

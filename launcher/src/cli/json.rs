@@ -110,6 +110,7 @@ fn planned(report: &PlanReport) -> Value {
                 "chosen": one.chosen,
                 "bytes_network": one.network_bytes,
                 "bytes_packs": one.pack_bytes,
+                "bytes_indexes": one.index_bytes,
                 "bytes_written": one.written_bytes,
                 "temp_bytes_peak": one.temp_bytes,
                 "cpu_seconds": seconds(one.cpu),

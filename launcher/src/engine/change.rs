@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use futures_util::future::BoxFuture;
-use manifests::apply::{Applied, Applier, ApplyError};
+use manifests::apply::{self, Applied, Applier, ApplyError};
 use manifests::plan::{self, Local, Plan};
 use manifests::release::FileIdentity;
 use manifests::reuse;
@@ -21,9 +21,10 @@ use crate::engine::jobs;
 use crate::engine::ledger;
 use crate::engine::meter::{Meter, blocking};
 use crate::engine::neighbours::Neighbours;
+use crate::engine::packs::aside;
 use crate::engine::packs::keep::Offering;
 use crate::engine::packs::phase::{self, Decision, Question};
-use crate::engine::packs::setup::{self, Chosen};
+use crate::engine::packs::setup::Chosen;
 use crate::engine::snapshot::{Phase, SourceBytes, Summary};
 use crate::engine::transfer::{Ended, Transfer};
 use crate::error::LaunchError;
@@ -107,7 +108,7 @@ async fn attempt(
     let choosing: BoxFuture<'_, _> = Box::pin(phase::choose(context, task, question));
     let decision = choosing.await?;
     let candidate = decision.chosen(goal.way.route.as_deref())?;
-    promise(summary, goal, &candidate, &decision);
+    promise(summary, &candidate, &decision);
     let own = candidate.plan(&plan, &goal.target.manifest.files);
     if own != plan {
         applier = stage(task, goal, own, &content).await?;
@@ -148,7 +149,7 @@ async fn attempt(
     if done.is_ok() {
         let dir = goal.dir.clone();
         blocking(move || {
-            setup::clear(&dir);
+            aside::clear(&dir);
             Ok(())
         })
         .await?;
@@ -171,12 +172,13 @@ pub(crate) async fn weigh(
     let content = fetch_content(context, task, goal, &plan, kept).await?;
     let (local, plan) = plan_with_moved(context, task, goal, local, &content).await?;
     let missing = {
-        let (paths, manifest, plan) =
-            (goal.way.reuse_from.clone(), goal.target.manifest.clone(), plan.clone());
+        let (goal, plan, meter) = (goal.clone(), plan.clone(), Meter(task.clone()));
+        let leaves = Leaves { dir: goal.dir.clone(), content: Some(content.clone()) };
         blocking(move || {
-            let neighbours = Neighbours::look(&paths)?;
-            let fetch = plan.fetch(&manifest.files).filter(|(_, ranges)| !ranges.is_empty());
-            Ok(neighbours.without(&manifest.files, fetch))
+            let manifest = &goal.target.manifest;
+            let neighbours = Neighbours::look(&goal.way.reuse_from)?;
+            let lacking = apply::lacking(&goal.dir, manifest, &plan, &leaves, &meter)?;
+            Ok(neighbours.without(&manifest.files, lacking.into_iter()))
         })
         .await?
     };
@@ -196,19 +198,16 @@ pub(crate) async fn weigh(
 }
 
 /// What the route is to cost, told with the result.
-fn promise(summary: &mut Summary, goal: &Goal, candidate: &Candidate, decision: &Decision) {
+fn promise(summary: &mut Summary, candidate: &Candidate, decision: &Decision) {
     // A second round goes on with what the first one began.
     if summary.route.is_none() {
         summary.route = Some(candidate.name.clone());
         summary.promised_bytes = candidate.costs.network.payload();
         let plain = decision.route.named(Kind::Plain.name());
-        summary.plain_bytes = plain.map_or(0, |plain| plain.costs.network.payload());
+        summary.plain_bytes = plain.map_or(0, |plain| plain.costs.network.content);
     }
-    // The indexes of packs are bytes like theirs; where no web is to be used they pass for the signed documents that
-    // come from the repository all the same.
-    if goal.sources.web {
-        summary.sources.web += decision.offers.fetched;
-    }
+    // The indexes of packs are bytes like theirs, and were fetched over the web.
+    summary.sources.web += decision.offers.fetched;
 }
 
 /// Looks at what is on the disk.

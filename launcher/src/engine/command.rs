@@ -186,6 +186,8 @@ pub struct Preference {
     pub weights: Weights,
     /// This candidate, whatever it costs.
     pub route: Option<String>,
+    /// Bytes a second expected of all sources together; none for what is usual.
+    pub source_rate: Option<u64>,
     /// Other installs on this machine whose files may be copied where they are the same.
     pub reuse_from: Vec<PathBuf>,
 }

@@ -323,8 +323,10 @@ pub struct CandidateView {
     pub chosen: bool,
     /// Payload bytes received.
     pub network_bytes: u64,
-    /// Of them, packs and their indexes.
+    /// Of them, packs.
     pub pack_bytes: u64,
+    /// Of them, indexes of packs: fetched to compare the routes, whichever is taken.
+    pub index_bytes: u64,
     /// Bytes written.
     pub written_bytes: u64,
     /// The most space needed beside the install.

@@ -13,6 +13,7 @@
 mod commit;
 mod finish;
 mod journal;
+mod peek;
 mod stage;
 #[cfg(test)]
 pub(crate) mod tests;
@@ -30,6 +31,7 @@ use crate::plan::{Op, Plan};
 use crate::release::ReleaseManifest;
 
 pub use finish::{Applied, open, recover, recover_adopting};
+pub use peek::{Lacking, lacking};
 pub(crate) use stage::{fill, for_each};
 pub use uninstall::{Uninstalled, uninstall};
 

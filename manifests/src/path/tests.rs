@@ -143,6 +143,12 @@ fn order_is_part_by_part() {
 
 proptest! {
     #[test]
+    fn paths_are_in_order_of_their_parts(one in "[a!-]{1,2}(/[a!-]{1,2}){0,2}", two in "[a!-]{1,2}(/[a!-]{1,2}){0,2}") {
+        let (one, two) = (SafePath::parse(&one).unwrap(), SafePath::parse(&two).unwrap());
+        prop_assert_eq!(one.cmp(&two), one.parts().cmp(two.parts()));
+    }
+
+    #[test]
     fn accepted_names_round_trip(text in "\\PC{0,40}") {
         if let Ok(path) = SafePath::parse(&text) {
             prop_assert_eq!(path.as_str(), &text);

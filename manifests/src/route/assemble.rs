@@ -6,8 +6,9 @@ use std::ops::Range;
 use super::candidate::{BaseSource, Build, Candidate, Heal, Kind, Step, Write};
 use super::cost::{self, Costs, Network};
 use super::evaluate::{Outcome, Path};
-use super::input::{Input, Missing};
+use super::input::Missing;
 use super::ranges;
+use super::world::World;
 use crate::hash::BlockMap;
 use crate::plan::{Op, Plan};
 
@@ -15,12 +16,12 @@ use crate::plan::{Op, Plan};
 pub(crate) fn costs(path: &Path<'_>, outcome: &Outcome) -> Costs {
     let input = path.world.input;
     let mut costs = staged(input.plan);
+    costs.network.index = path.world.index_bytes;
     for (at, (stage, work)) in path.stages.iter().zip(&outcome.work).enumerate() {
         if work.builds.is_empty() {
             continue;
         }
         let Some(offer) = input.packs.get(stage.pack) else { continue };
-        costs.network.index += offer.info.index_len;
         let blocks = stage.blocks(&work.frames, offer.info.id.len);
         costs.network.pack += not_held(&blocks, input.held.get(&offer.info.id));
         let frames = work.frames.iter().filter_map(|frame| stage.frame(*frame));
@@ -103,16 +104,26 @@ pub(crate) fn candidate(
 }
 
 /// The candidates that need no pack.
-pub(crate) fn without_packs(input: &Input<'_>, kind: Kind, missing: Vec<Missing>) -> Candidate {
+pub(crate) fn without_packs(world: &World<'_>, kind: Kind) -> Candidate {
+    let input = world.input;
     let whole = (kind == Kind::Plain).then(|| input.plan.whole_files(&input.target.files));
     let plan = whole.as_ref().unwrap_or(input.plan);
+    // What an earlier run staged of a file that comes whole either way is not fetched again.
+    let is_same = |at: usize| input.missing.is_some() && plan.ops.get(at) == input.plan.ops.get(at);
     let content: Vec<Missing> = match &whole {
-        Some(plan) => plan.fetch(&input.target.files).filter(|(_, set)| !set.is_empty()).collect(),
-        None => missing,
+        Some(plan) => plan
+            .fetch(&input.target.files)
+            .map(|(at, set)| match world.missing.get(&at) {
+                known if is_same(at) => (at, known.cloned().unwrap_or_default()),
+                _ => (at, set),
+            })
+            .filter(|(_, set)| !set.is_empty())
+            .collect(),
+        None => world.all_missing(),
     };
     let mut costs = staged(plan);
     let bytes = content.iter().map(|(_, set)| ranges::bytes(set)).sum();
-    costs.network = Network { content: bytes, ..Network::default() };
+    costs.network = Network { content: bytes, index: world.index_bytes, ..Network::default() };
     costs.time_micros = costs.time_in(input.environment);
     let cost = input.weights.weigh(&costs);
     Candidate {

@@ -120,7 +120,8 @@ impl Default for Weights {
 pub struct Network {
     /// Of packs: the 16 KiB blocks that hold the frames, without those in the cache.
     pub pack: u64,
-    /// Of packs' indexes, whole.
+    /// Of packs' indexes: of all that were fetched so that candidates could be compared, whichever is taken. The same for
+    /// every candidate.
     pub index: u64,
     /// Of the target's content torrent.
     pub content: u64,

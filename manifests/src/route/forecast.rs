@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::candidate::{Candidate, Route};
 use super::cost::{Costs, Environment, Weights};
 use super::input::{Input, Known, Offer};
-use super::solve::route;
+use super::solve::{route, worth_asking};
 use crate::folder::LeafSource;
 use crate::hash::{BLOCK_LEN, Hash};
 use crate::plan::{Local, Plan, PlanOptions, plan};
@@ -75,7 +75,7 @@ pub fn forecast(question: &Forecast<'_>) -> Forecasted {
         plan = make_plan(&local);
     }
     let held = HashMap::new();
-    let route = route(&Input {
+    let input = Input {
         local: &local,
         target: question.target,
         plan: &plan,
@@ -86,7 +86,16 @@ pub fn forecast(question: &Forecast<'_>) -> Forecasted {
         leaves: &leaves,
         environment: question.environment,
         weights: question.weights,
-    });
+    };
+    // Of the packs there will be, launchers look into those that may be of use.
+    let asked = worth_asking(&input);
+    let mut packs = question.packs.to_vec();
+    packs
+        .iter_mut()
+        .enumerate()
+        .filter(|(at, _)| !asked.contains(at))
+        .for_each(|(_, pack)| pack.index = None);
+    let route = route(&Input { packs: &packs, ..input });
     Forecasted { plan, route }
 }
 

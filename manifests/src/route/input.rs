@@ -23,7 +23,7 @@ pub struct PackInfo {
     pub base: Option<TreeId>,
     /// The release it makes.
     pub target: TreeId,
-    /// Length of its index as it is fetched, in bytes.
+    /// Bytes that fetching its index takes: its length, or 0 where it is here already.
     pub index_len: u64,
 }
 

@@ -34,7 +34,7 @@ pub use chain::{MAX_HOPS, MAX_PATHS, paths};
 pub use cost::{Costs, Disk, Environment, Network, Weights};
 pub use forecast::{Forecast, Forecasted, forecast};
 pub use input::{Input, Known, Missing, Offer, PackInfo};
-pub use solve::route;
+pub use solve::{route, worth_asking};
 
 #[cfg(test)]
 mod tests;

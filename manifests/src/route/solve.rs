@@ -6,8 +6,9 @@ use super::assemble;
 use super::candidate::{Candidate, Kind, Owner, Route};
 use super::chain;
 use super::evaluate::{Dropped, Path};
-use super::input::{Input, PackInfo};
+use super::input::{Input, Offer, PackInfo};
 use super::mix;
+use super::ranges;
 use super::step::Stage;
 use super::world::World;
 use crate::pack::{TreeId, tree_id};
@@ -15,12 +16,10 @@ use crate::pack::{TreeId, tree_id};
 /// Every way to the release, cheapest first.
 pub fn route(input: &Input<'_>) -> Route {
     let world = World::new(input);
-    let mut candidates = vec![
-        assemble::without_packs(input, Kind::Plain, Vec::new()),
-        assemble::without_packs(input, Kind::Reuse, world.all_missing()),
-    ];
+    let mut candidates =
+        vec![assemble::without_packs(&world, Kind::Plain), assemble::without_packs(&world, Kind::Reuse)];
     if !world.missing.is_empty() {
-        for path in pack_paths(&world) {
+        for path in pack_paths(&world, |offer| offer.index.is_some()) {
             add_path(&world, &path, &mut candidates);
         }
     }
@@ -30,8 +29,17 @@ pub fn route(input: &Input<'_>) -> Route {
     Route { candidates, chosen: 0 }
 }
 
-/// The paths whose packs, and the manifests between them, are known.
-fn pack_paths(world: &World<'_>) -> Vec<Vec<usize>> {
+/// The packs, by their number in `input.packs`, whose indexes are worth fetching: those on the paths with the fewest
+/// bytes, as far as an index is shorter than all that is missing. Indexes need not be known yet; every one that is
+/// fetched counts for every candidate ([`super::Network::index`]).
+pub fn worth_asking(input: &Input<'_>) -> BTreeSet<usize> {
+    let world = World::new(input);
+    let missing: u64 = world.missing.values().map(|set| ranges::bytes(set)).sum();
+    pack_paths(&world, |offer| offer.info.index_len < missing).into_iter().flatten().collect()
+}
+
+/// The paths whose packs, and the manifests between them, are known. `is_open` says which packs can be looked into.
+fn pack_paths(world: &World<'_>, is_open: impl Fn(&Offer) -> bool) -> Vec<Vec<usize>> {
     let input = world.input;
     let known: BTreeSet<TreeId> = input.releases.iter().map(|known| known.tree).collect();
     let target = tree_id(&input.target.files);
@@ -44,7 +52,7 @@ fn pack_paths(world: &World<'_>) -> Vec<Vec<usize>> {
         .packs
         .iter()
         .enumerate()
-        .filter(|(_, offer)| offer.index.is_some() && is_usable(&offer.info))
+        .filter(|(_, offer)| is_open(offer) && is_usable(&offer.info))
         .map(|(at, offer)| (at, offer.info))
         .unzip();
     let starts: Vec<(TreeId, u64)> = (0..)

@@ -56,6 +56,8 @@ pub(crate) struct World<'a> {
     pub(crate) wanted: BTreeMap<FileIdentity, usize>,
     /// Files of the target of which single blocks can be checked. Asked once: leaves may come from a disk.
     by_block: HashSet<FileIdentity>,
+    /// Bytes of the indexes that were fetched so that packs can be looked into. With nothing missing nobody asks for any.
+    pub(crate) index_bytes: u64,
 }
 
 impl<'a> World<'a> {
@@ -77,7 +79,9 @@ impl<'a> World<'a> {
         let wanted: BTreeMap<FileIdentity, usize> = missing.keys().filter_map(id).collect();
         let has_blocks = |id: &&FileIdentity| id.len <= BLOCK_LEN || input.leaves.leaves(id).is_some();
         let by_block = wanted.keys().filter(has_blocks).copied().collect();
-        Self { input, whole, missing, wanted, by_block }
+        let asked = input.packs.iter().filter(|offer| offer.index.is_some() && !missing.is_empty());
+        let index_bytes = asked.map(|offer| offer.info.index_len).sum();
+        Self { input, whole, missing, wanted, by_block, index_bytes }
     }
 
     /// What is missing, as a candidate lists it.

@@ -12,6 +12,7 @@ mod disk;
 mod peer;
 mod player;
 mod process;
+mod releases;
 mod site;
 mod studio;
 
@@ -20,6 +21,7 @@ pub use disk::SmallDisk;
 pub use peer::{BadPeer, Manner, tracker_answer};
 pub use player::{Install, Player, no_samara};
 pub use process::{Outcome, Program, binary};
+pub use releases::{as_promised, cached, game_files, installed, three_releases, updated};
 pub use site::{Edit, Request, Site};
 pub use studio::{Seedbox, Studio};
 

@@ -1,6 +1,6 @@
 //! From signed pack lists to offers: which packs can lead from what is here to the release, and what they hold.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
 use futures_util::StreamExt as _;
@@ -15,7 +15,7 @@ use protocol::metainfo::Torrent;
 use protocol::units::BLOCK_LEN;
 use sha2::{Digest as _, Sha256};
 
-use crate::engine::goal::{Way, Ways};
+use crate::engine::goal::{Goal, Way, Ways};
 use crate::engine::http::{Http, Limits};
 use crate::engine::meter::blocking;
 use crate::engine::packs::cache::Slot;
@@ -117,13 +117,24 @@ async fn lists(
     lists
 }
 
+/// The offers, none of which has been looked into.
+pub(crate) fn listed(ways: &Ways, target: &ReleaseManifest) -> Vec<Offer> {
+    let offer = |way: &Way| {
+        let base = way.base.and_then(|at| ways.releases.get(at)).map(|known| known.tree);
+        let target = tree_of(ways, way, target);
+        let info = PackInfo { id: way.entry.identity, base, target, index_len: way.entry.index_len };
+        Offer { info, index: None }
+    };
+    ways.packs.iter().map(offer).collect()
+}
+
 /// The offers with their indexes, from the cache or the repository. A pack whose index cannot be had or is not what was
 /// signed is left without.
 pub(crate) struct Offers {
     pub(crate) offers: Vec<Offer>,
     /// Blocks of packs that are in the cache.
     pub(crate) held: HashMap<FileIdentity, BlockMap>,
-    /// Bytes of indexes that were fetched.
+    /// Bytes of indexes that were fetched, as far as they count as payload.
     pub(crate) fetched: u64,
     /// What could not be used, in words.
     pub(crate) notes: Vec<String>,
@@ -138,12 +149,9 @@ async fn fetch_one(
     dir: &Arc<InstallDir>,
     target: &Arc<ReleaseManifest>,
     ways: &Arc<Ways>,
-    (way, missing, keep): (&Way, u64, bool),
+    (way, keep): (&Way, bool),
 ) -> Result<Found, LaunchError> {
     let max = way.entry.index_len;
-    if max >= missing {
-        return Ok((None, 0, None));
-    }
     let slot = Slot::new(dir.clone(), way.entry.identity);
     let kept = blocking({
         let slot = slot.clone();
@@ -156,7 +164,10 @@ async fn fetch_one(
             let url = repo.at(&format!("packs/{}", way.entry.index_name()))?;
             match http.get(&url, Limits::for_len(max)).await {
                 Ok(bytes) if is_index(&way.entry, &bytes) => (bytes.to_vec(), max),
-                Ok(_) => return Ok((None, 0, Some("its index is not the signed one".to_owned()))),
+                Ok(bytes) => {
+                    let wrong = "its index is not the signed one".to_owned();
+                    return Ok((None, bytes.len() as u64, Some(wrong)));
+                }
                 Err(error) => return Ok((None, 0, Some(LaunchError::from(error).to_string()))),
             }
         }
@@ -165,7 +176,9 @@ async fn fetch_one(
     blocking(move || match read_index(&ways, &way, &target, &bytes) {
         Ok(index) => {
             if fetched > 0 && keep {
-                slot.put("index", &bytes)?;
+                // A comfort for the next run; where it has no room, neither will what comes next, and that says so.
+                slot.put("index", &bytes)
+                    .unwrap_or_else(|error| tracing::warn!(%error, "an index is not kept"));
             }
             Ok((Some(Arc::new(index)), fetched, None))
         }
@@ -174,35 +187,35 @@ async fn fetch_one(
     .await
 }
 
-/// Fetches the indexes that can be of use. `missing` is what the release lacks here in bytes: an index that costs more
-/// cannot save anything. With `keep` they are kept in the cache.
+/// Fetches the indexes of the packs in `asked` ([`manifests::route::worth_asking`]), and leaves the others without. With
+/// `keep` they are kept in the cache. Where no web is to be used they are none of the promised bytes: they pass for the
+/// signed documents, which come from the repository all the same.
 pub(crate) async fn fetch(
     http: &Http,
-    repo: &Repository,
-    dir: &Arc<InstallDir>,
-    target: &Arc<ReleaseManifest>,
-    ways: &Arc<Ways>,
-    (missing, keep): (u64, bool),
+    goal: &Goal,
+    asked: &BTreeSet<usize>,
+    keep: bool,
 ) -> Result<Offers, LaunchError> {
+    let Goal { repo, dir, ways, .. } = goal;
+    let target = &goal.target.manifest;
     let mut fetches: Vec<BoxFuture<'_, Result<Found, LaunchError>>> = Vec::new();
-    for way in &ways.packs {
-        fetches.push(Box::pin(fetch_one(http, repo, dir, target, ways, (way, missing, keep))));
+    for way in asked.iter().filter_map(|at| ways.packs.get(*at)) {
+        fetches.push(Box::pin(fetch_one(http, repo, dir, target, ways, (way, keep))));
     }
     let found: Vec<_> = futures_util::stream::iter(fetches).buffered(REQUESTS).collect().await;
-    let mut offers = Offers { offers: Vec::new(), held: HashMap::new(), fetched: 0, notes: Vec::new() };
-    for (way, found) in ways.packs.iter().zip(found) {
+    let offers = listed(ways, target);
+    let mut offers = Offers { offers, held: HashMap::new(), fetched: 0, notes: Vec::new() };
+    for (at, found) in asked.iter().zip(found) {
         let (index, fetched, wrong) = found?;
-        offers.fetched += fetched;
+        let (Some(offer), Some(way)) = (offers.offers.get_mut(*at), ways.packs.get(*at)) else { continue };
         if let Some(cause) = wrong {
             offers.notes.push(format!("the pack to {} is not used: {cause}", way.version));
         }
+        let counted = if goal.sources.web { fetched } else { 0 };
+        offers.fetched += counted;
         // What was paid for before costs nothing now.
-        let index_len = if index.is_some() && fetched == 0 { 0 } else { way.entry.index_len };
-        let base = way.base.and_then(|at| ways.releases.get(at)).map(|known| known.tree);
-        let of = tree_of(ways, way, target);
-        offers
-            .offers
-            .push(Offer { info: PackInfo { id: way.entry.identity, base, target: of, index_len }, index });
+        offer.info.index_len = counted;
+        offer.index = index;
     }
     offers.held = blocking({
         let (dir, ways) = (dir.clone(), ways.clone());

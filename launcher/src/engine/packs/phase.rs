@@ -6,10 +6,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use manifests::folder::{InstallDir, LeafSource};
-use manifests::hash::Hash;
+use manifests::hash::{BlockMap, Hash};
 use manifests::plan::{Local, Plan};
 use manifests::release::FileIdentity;
-use manifests::route::{self, Candidate, Environment, Input, Route};
+use manifests::route::{self, Candidate, Environment, Input, Offer, Route};
 use tokio::sync::mpsc;
 
 use crate::engine::board::Task;
@@ -104,55 +104,87 @@ pub(crate) async fn choose(
 ) -> Result<Decision, LaunchError> {
     let Question { goal, local, plan, content, missing, keep } = question;
     task.enter(Phase::Checking, 0);
-    let lacking = match missing {
-        Some(missing) => {
-            missing.iter().flat_map(|(_, ranges)| ranges).map(|range| range.end - range.start).sum()
-        }
-        None => plan.costs.bytes_fetch,
-    };
-    let manifest = &goal.target.manifest;
-    let http = context.http().await?;
-    let fetched = tokio::select! {
-        () = task.stop.cancelled() => return Err(LaunchError::Paused),
-        fetched = offers::fetch(http, &goal.repo, &goal.dir, manifest, &goal.ways, (lacking, keep)) => fetched?,
-    };
-    fetched.notes.iter().for_each(|note| task.note(note.clone()));
     let mut others = Vec::new();
     for known in &goal.ways.releases {
         others.extend(content::kept(goal.dir.clone(), &known.manifest).await?);
     }
+    let source_rate = goal.way.source_rate.unwrap_or(Environment::default().source_rate);
     let environment = Environment {
-        source_rate: context.options.download_limit.map_or(Environment::default().source_rate, |limit| {
-            limit.min(Environment::default().source_rate)
-        }),
+        source_rate: context.options.download_limit.map_or(source_rate, |limit| limit.min(source_rate)),
         cores: std::thread::available_parallelism()
             .map_or(2, |cores| u32::try_from(cores.get()).unwrap_or(64)),
         ..Environment::default()
     };
     let leaves =
         AllLeaves { target: Leaves { dir: goal.dir.clone(), content: Some(content.clone()) }, others };
-    let (goal, local, plan, missing) = (goal.clone(), local.clone(), plan.clone(), missing.cloned());
+    let known = Arc::new(Known {
+        goal: goal.clone(),
+        local: local.clone(),
+        plan: plan.clone(),
+        missing: missing.cloned(),
+        leaves,
+        environment,
+    });
+    let asked = {
+        let known = known.clone();
+        blocking(move || {
+            let offers = offers::listed(&known.goal.ways, &known.goal.target.manifest);
+            Ok(route::worth_asking(&known.input(&offers, &HashMap::new())))
+        })
+        .await?
+    };
+    let http = context.http().await?;
+    let fetched = tokio::select! {
+        () = task.stop.cancelled() => return Err(LaunchError::Paused),
+        fetched = offers::fetch(http, goal, &asked, keep) => fetched?,
+    };
+    fetched.notes.iter().for_each(|note| task.note(note.clone()));
     blocking(move || {
-        let input = Input {
-            local: &local,
-            target: &goal.target.manifest,
-            plan: &plan,
-            missing: missing.as_deref(),
-            releases: &goal.ways.releases,
-            packs: &fetched.offers,
-            held: &fetched.held,
-            leaves: &leaves,
-            environment: &environment,
-            weights: &goal.way.weights,
-        };
-        let route = route::route(&input);
+        let route = route::route(&known.input(&fetched.offers, &fetched.held));
         // What is staged already was counted when it was written.
-        let staged = if keep { plan.costs.temp_bytes.saturating_sub(lacking) } else { 0 };
-        let room = goal.dir.fs().space();
+        let staged = if keep { known.plan.costs.temp_bytes.saturating_sub(known.lacking()) } else { 0 };
+        let room = known.goal.dir.fs().space();
         let room = room.map(|room| room.saturating_add(staged).saturating_sub(SPARE_BYTES));
         Ok(Decision { route, offers: Arc::new(fetched), room })
     })
     .await
+}
+
+/// What a route depends on beside the packs.
+struct Known {
+    goal: Goal,
+    local: Arc<Local>,
+    plan: Plan,
+    missing: Option<Missing>,
+    leaves: AllLeaves,
+    environment: Environment,
+}
+
+impl Known {
+    fn input<'a>(&'a self, packs: &'a [Offer], held: &'a HashMap<FileIdentity, BlockMap>) -> Input<'a> {
+        Input {
+            local: &self.local,
+            target: &self.goal.target.manifest,
+            plan: &self.plan,
+            missing: self.missing.as_deref(),
+            releases: &self.goal.ways.releases,
+            packs,
+            held,
+            leaves: &self.leaves,
+            environment: &self.environment,
+            weights: &self.goal.way.weights,
+        }
+    }
+
+    /// Bytes that are missing.
+    fn lacking(&self) -> u64 {
+        match &self.missing {
+            Some(missing) => {
+                missing.iter().flat_map(|(_, ranges)| ranges).map(|range| range.end - range.start).sum()
+            }
+            None => self.plan.costs.bytes_fetch,
+        }
+    }
 }
 
 /// Carries out a candidate's packs. What comes back goes on being offered until the operation ends.

@@ -6,12 +6,11 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use manifests::apply::{Applier, ApplyError, Location};
-use manifests::folder::{Access, DiskError, InstallDir, LeafSource as _};
-use manifests::hash::{self, BlockMap};
+use manifests::hash;
 use manifests::pack::Index;
 use manifests::plan::Local;
 use manifests::release::{FileIdentity, ManifestFile, PackEntry};
-use manifests::route::{BaseSource, Candidate, Heal, Owner};
+use manifests::route::{BaseSource, Candidate, Owner};
 use protocol::blockset::BlockSet;
 use protocol::disk::FileStore;
 use protocol::metainfo::Torrent;
@@ -24,17 +23,16 @@ use crate::engine::goal::{Goal, Leaves, Way};
 use crate::engine::http::Limits;
 use crate::engine::jobs::{self, Healing};
 use crate::engine::meter::blocking;
+use crate::engine::packs::aside;
 use crate::engine::packs::base::{Bases, Held};
 use crate::engine::packs::cache::{PackRecord, Slot};
 use crate::engine::packs::offers::{Offers, kept_torrent};
-use crate::engine::packs::torrent::{self, PACK_TORRENT_LEN_MAX, fill};
+use crate::engine::packs::torrent::{self, PACK_TORRENT_LEN_MAX};
 use crate::engine::packs::work::{Books, Frames, Work};
 use crate::engine::packs::worker::{Bench, PackAtHand};
 use crate::engine::transfer::{Hints, Job, OnWeb};
 use crate::error::LaunchError;
 
-/// Where files between two steps and healed base files lie until the commit.
-const BASES: &str = ".samara/bases";
 /// Free space asked for beyond what is counted.
 const SPARE_BYTES: u64 = 1 << 20;
 
@@ -225,7 +223,7 @@ fn ready(
             Some(index) => staged(applier, index),
             None => {
                 aside_bytes += output.writes.iter().map(|range| range.end - range.start).sum::<u64>();
-                Some(aside(&goal.dir, &output.identity)?)
+                Some(aside::make(&goal.dir, &output.identity)?)
             }
         });
     }
@@ -288,21 +286,6 @@ fn staged(applier: &Applier, index: usize) -> Option<String> {
     }
 }
 
-/// Makes a file beside the install in its full length.
-fn aside(dir: &InstallDir, identity: &FileIdentity) -> Result<String, LaunchError> {
-    let fs = dir.fs();
-    match fs.create_dir(BASES) {
-        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => {
-            return Err(DiskError::at("create the folder", BASES)(error).into());
-        }
-        _ => {}
-    }
-    let path = format!("{BASES}/{identity}");
-    let file = fs.open(&path, Access::Create).map_err(DiskError::at("create", &path))?;
-    file.set_len(identity.len).map_err(DiskError::at("set the length of", &path))?;
-    Ok(path)
-}
-
 /// Notes where base files lie; those that come by the content torrent are waited for.
 fn place_bases(chosen: &Chosen<'_>, ready: &mut Ready) -> Result<(), LaunchError> {
     let coming: HashMap<usize, u64> = chosen
@@ -343,8 +326,8 @@ fn heal(
     let mut wanted: HashMap<usize, Vec<Healing>> = HashMap::new();
     for heal in &chosen.candidate.heals {
         let leaves = Leaves { dir: chosen.goal.dir.clone(), content: heals.get(&heal.release).cloned() };
-        let path = aside(&chosen.goal.dir, &heal.id)?;
-        let lacking = heal_locally(&chosen.goal.dir, heal, &path, &leaves)?;
+        let path = aside::make(&chosen.goal.dir, &heal.id)?;
+        let lacking = aside::complete(&chosen.goal.dir, heal, &path, &leaves)?;
         let sum = |ranges: &[Range<u64>]| ranges.iter().map(|range| range.end - range.start).sum::<u64>();
         ready.aside_bytes += sum(&heal.copy) + sum(&heal.fetch);
         ready.bench.bases.add(heal.id, Held { path: path.clone(), guard: None });
@@ -356,57 +339,6 @@ fn heal(
         wanted.entry(heal.release).or_default().push(Healing { number: heal.file, path, wanted: lacking });
     }
     Ok(wanted)
-}
-
-/// Brings the blocks that are right here into the healed file, and returns the ranges that are to be fetched: whatever
-/// an earlier run fetched and is right is not among them.
-fn heal_locally(
-    dir: &InstallDir,
-    heal: &Heal,
-    path: &str,
-    leaves: &Leaves,
-) -> Result<Vec<Range<u64>>, LaunchError> {
-    let fs = dir.fs();
-    let known = leaves.leaves(&heal.id);
-    let right = |block: u64, bytes: &[u8]| {
-        let leaf = usize::try_from(block).ok().and_then(|block| known.as_ref()?.get(block).copied());
-        leaf.is_some_and(|leaf| hash::leaf(bytes) == leaf)
-    };
-    let file = fs.open(path, Access::Write).map_err(DiskError::at("open", path))?;
-    let mut have = BlockMap::none(heal.id.len);
-    let mut buf = vec![0; hash::BLOCK_LEN as usize];
-    let from = heal.from.as_ref().and_then(|from| fs.open(from.as_str(), Access::Read).ok());
-    for block in heal.copy.iter().chain(&heal.fetch).flat_map(super::work::blocks) {
-        let number = block / hash::BLOCK_LEN;
-        let range = hash::block_range(number, heal.id.len);
-        let Some(part) = buf.get_mut(..usize::try_from(range.end - range.start).unwrap_or_default()) else {
-            continue;
-        };
-        let found = fill(&*file, range.start, part).map_err(DiskError::at("read", path))?;
-        if found == part.len() && right(number, part) {
-            have.mark(range);
-            continue;
-        }
-        // A failing disk under the damaged file is why it is healed.
-        if let Some(from) = &from
-            && fill(&**from, range.start, part).is_ok_and(|found| found == part.len())
-            && right(number, part)
-        {
-            file.write_at(range.start, part).map_err(DiskError::at("write", path))?;
-            have.mark(range);
-        }
-    }
-    let needed = heal.copy.iter().chain(&heal.fetch).flat_map(super::work::blocks);
-    let mut lacking: Vec<Range<u64>> = Vec::new();
-    let needed: std::collections::BTreeSet<u64> = needed.map(|at| at / hash::BLOCK_LEN).collect();
-    for block in needed.into_iter().filter(|block| !have.has(*block)) {
-        let range = hash::block_range(block, heal.id.len);
-        match lacking.last_mut() {
-            Some(last) if last.end == range.start => last.end = range.end,
-            _ => lacking.push(range),
-        }
-    }
-    Ok(lacking)
 }
 
 /// What packs and base files take on top of the staged files, found before it is written.
@@ -467,15 +399,4 @@ pub(crate) fn pack_job(
         hints: hints.clone(),
         sources,
     }
-}
-
-/// Removes healed files and files between two steps.
-pub(crate) fn clear(dir: &InstallDir) {
-    let Ok(names) = dir.fs().list(BASES) else { return };
-    for name in names.into_iter().flatten() {
-        if let Err(error) = dir.fs().remove_file(&format!("{BASES}/{name}")) {
-            tracing::warn!(%name, %error, "a file between two steps cannot be removed");
-        }
-    }
-    let _ = dir.fs().remove_dir(BASES);
 }

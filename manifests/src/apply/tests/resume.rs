@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicI64;
 
 use super::faultfs::{Fault, FaultFs, Steps};
 use super::world::*;
-use crate::apply::{Applier, ApplyError, Location, recover, recover_adopting};
+use crate::apply::{Applier, ApplyError, Location, lacking, recover, recover_adopting};
 use crate::folder::{Access, InstallDir};
 use crate::plan::Plan;
 use crate::verify::Depth;
@@ -38,8 +38,10 @@ fn staged_blocks_are_found_again() {
     let second = applier(&dir, &new, plan);
     let Location::Staged { path } = second.location(0) else { panic!("not staged") };
     dir.fs().open(&path, Access::Write).unwrap().write_at(20_000, b"rot").unwrap();
+    let asked = lacking(&dir, &new.target.manifest, second.plan(), &new, &()).unwrap();
     second.prepare(&new, &()).unwrap();
     assert_eq!(second.missing(), [(0, vec![0..32_768, 49_152..98_304]), (2, vec![0..1])]);
+    assert_eq!(asked, second.missing(), "who only asks is told the same");
     for (index, ranges) in second.missing() {
         for range in ranges {
             deliver(&second, &new, index, range).unwrap();

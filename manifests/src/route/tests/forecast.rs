@@ -5,7 +5,7 @@ use crate::apply::tests::world::{Tree, blocks, file, installed, options, tree};
 use crate::hash::BLOCK_LEN;
 use crate::plan::plan;
 use crate::reuse::find;
-use crate::route::{Costs, Environment, Forecast, Input, Weights, forecast, route};
+use crate::route::{Costs, Environment, Forecast, Input, Weights, forecast, route, worth_asking};
 use crate::verify::{Depth, survey};
 
 /// What the release before the last one pays; all of them are held against real installs.
@@ -35,14 +35,22 @@ fn between(trees: &[Tree], packs: &[(Option<usize>, usize)]) -> Costs {
         local.pieces = find(&*dir, &local, game.target(), &real, published, published, &()).unwrap();
         let real = plan(&local, game.target(), published, options());
         let input = game.input();
-        let real_route = route(&Input {
+        let input = Input {
             local: &local,
             plan: &real,
             environment: &environment,
             weights: &weights,
             leaves: published,
             ..input
-        });
+        };
+        // Indexes that nobody asks for are not fetched.
+        let (asked, mut packs) = (worth_asking(&input), game.offers.clone());
+        packs
+            .iter_mut()
+            .enumerate()
+            .filter(|(at, _)| !asked.contains(at))
+            .for_each(|(_, one)| one.index = None);
+        let real_route = route(&Input { packs: &packs, ..input });
         assert_eq!(forecasted.plan.ops, real.ops);
         assert_eq!(forecasted.plan.costs, real.costs);
         assert_eq!(forecasted.route, real_route);

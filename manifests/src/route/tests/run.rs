@@ -33,6 +33,7 @@ pub(crate) fn run(game: &Game, candidate: &Candidate) -> Network {
         network: Network::default(),
         between: 0,
     };
+    runner.ask();
     runner.stage();
     runner.heal();
     for step in 0..candidate.steps.len() {
@@ -59,6 +60,14 @@ fn copy(to: &mut [u8], from: &[u8], range: &Range<u64>) {
 }
 
 impl Runner<'_> {
+    /// The indexes, whichever is of use in the end.
+    fn ask(&mut self) {
+        let mut missing = self.game.plan.fetch(&self.game.target().files);
+        let is_missing = missing.any(|(_, ranges)| !ranges.is_empty());
+        let asked = self.game.offers.iter().filter(|offer| is_missing && offer.index.is_some());
+        self.network.index = asked.map(|offer| offer.info.index_len).sum();
+    }
+
     /// Local blocks and the content torrent's.
     fn stage(&mut self) {
         let files = &self.game.target().files;
@@ -111,7 +120,6 @@ impl Runner<'_> {
         let step = &self.candidate.steps[at];
         let offer = &self.game.offers[step.pack];
         let index = offer.index.as_ref().unwrap();
-        self.network.index += offer.info.index_len;
         self.network.pack +=
             super::super::assemble::not_held(&step.blocks, self.game.held.get(&offer.info.id));
         for frame in &step.frames {

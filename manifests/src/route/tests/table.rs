@@ -3,7 +3,7 @@
 use super::run::run;
 use super::world::*;
 use crate::apply::tests::world::{Tree, blocks, file, tree};
-use crate::route::{Candidate, Kind, Network};
+use crate::route::{Candidate, Kind, Network, worth_asking};
 
 const SHAPE: Shape = Shape { segment: 48 << 10, per_mille: 100, extra: 1 };
 
@@ -52,9 +52,9 @@ fn a_direct_pack_is_the_cheapest_when_all_is_well() {
     assert_eq!((chosen.kind, chosen.mixed), (Kind::Direct, false));
     assert!(chosen.content.is_empty() && chosen.heals.is_empty());
     let changed = 2 * 16_384 + 90_000 + 3;
-    let reuse = Network { content: changed, ..Network::default() };
+    let reuse = Network { content: changed, index: 200, ..Network::default() };
     assert_eq!(of(&route, "reuse").costs.network, reuse);
-    let plain = Network { content: 8 * 16_384 + 90_000 + 3, ..Network::default() };
+    let plain = Network { content: 8 * 16_384 + 90_000 + 3, index: 200, ..Network::default() };
     assert_eq!(of(&route, "plain").costs.network, plain);
 }
 
@@ -135,6 +135,24 @@ fn an_empty_folder_has_the_full_pack_and_the_plain_tree() {
     run_all(&game);
     assert_eq!(game.route().chosen().unwrap().kind, Kind::Full);
     assert!(!names(&game).contains(&"direct".to_owned()), "nothing of its base is here");
+}
+
+#[test]
+fn indexes_are_asked_for_where_their_packs_may_be_of_use() {
+    let far = tree(&[("elsewhere", file(noise(20, 400_000)))]);
+    let mut game = Game::new(&[old(), far, new()], 0);
+    game.pack(Some(0), 2, SHAPE);
+    game.pack(Some(1), 2, SHAPE);
+    game.pack(None, 2, Shape { per_mille: 600, ..SHAPE });
+    let open = |game: &Game| worth_asking(&game.input()).into_iter().collect::<Vec<_>>();
+    // Whether they are known or not: it is asked before.
+    game.offers.iter_mut().for_each(|offer| offer.index = None);
+    assert_eq!(open(&game), [0, 2], "nobody here has what the second one starts from");
+    game.offers[0].info.index_len = 500_000;
+    assert_eq!(open(&game), [2], "more than all that is missing");
+    let mut game = Game::new(&[old(), new()], 1);
+    game.pack(Some(0), 1, SHAPE);
+    assert_eq!(open(&game), [0; 0], "nothing is missing");
 }
 
 #[test]
