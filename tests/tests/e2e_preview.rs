@@ -1,6 +1,7 @@
 //! `seedbox preview` beside what then happens: the packs that a publish makes, and what real launchers fetch and write.
 #![allow(
     clippy::unwrap_used,
+    clippy::panic,
     clippy::disallowed_methods,
     reason = "a test: it fails where something is not as it should be, and makes files"
 )]
