@@ -13,9 +13,15 @@ pub(super) fn excess(check: &LimitCheck) -> String {
     )
 }
 
+/// A speed as people know it from their contract.
+pub(super) fn rate(bytes_per_second: u64) -> String {
+    format!("{:.0} Mbit/s", bytes_per_second as f64 * 8.0 / 1e6)
+}
+
 /// Seconds as people say them.
 pub(super) fn seconds(seconds: f64) -> String {
     match seconds {
+        little if little < 0.1 => "< 0.1 s".to_owned(),
         short if short < 10.0 => format!("{short:.1} s"),
         some if some < 120.0 => format!("{some:.0} s"),
         long if long < 7200.0 => format!("{:.0} min", long / 60.0),
@@ -43,14 +49,14 @@ impl Preview {
     pub fn to_text(&self) -> String {
         let mut text = format!(
             "{} {} for channel {}: {} files, {}; nothing was published.\n\
-             Packs at level {}; times with {} a second from all sources.\n",
+             Packs at level {}; times at {} from all sources together.\n",
             self.game,
             self.release,
             self.channel,
             HumanCount(self.files),
             HumanBytes(self.bytes),
             self.level,
-            HumanBytes(self.source_bytes_per_second),
+            rate(self.source_bytes_per_second),
         );
         text += &table(&self.cohorts);
         for cohort in &self.cohorts {

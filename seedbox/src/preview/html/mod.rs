@@ -70,12 +70,12 @@ pub(super) fn page(preview: &Preview) -> String {
 fn head(preview: &Preview, name: &str) -> String {
     let mut head = format!(
         "<h1>Preview of {name}</h1><p class=\"soft\">Channel {}, {} files, {}. Packs at level {}. \
-         Times with {} a second from all sources together. Nothing was published.</p>",
+         Times at {} from all sources together. Nothing was published.</p>",
         escaped(&preview.channel),
         HumanCount(preview.files),
         bytes(preview.bytes),
         preview.level,
-        bytes(preview.source_bytes_per_second),
+        text::rate(preview.source_bytes_per_second),
     );
     if !preview.limits.is_empty() {
         let said: String = preview.limits.iter().map(limit).collect();
@@ -88,8 +88,8 @@ fn limit(check: &LimitCheck) -> String {
     if check.exceeded_by > 0 {
         return format!("<li class=\"bad\">\u{2715} {}</li>", escaped(&text::excess(check)));
     }
-    let (option, limit) = (check.option, bytes(check.limit));
-    format!("<li class=\"good\">\u{2713} {option} {limit} holds: {}</li>", bytes(check.bytes))
+    let LimitCheck { option, limit, bytes, .. } = check;
+    format!("<li class=\"good\">\u{2713} {option} {limit} holds: {bytes} bytes</li>")
 }
 
 fn numbers(cohorts: &[Cohort]) -> String {
@@ -105,8 +105,8 @@ fn numbers(cohorts: &[Cohort]) -> String {
             bytes(cohort.plain_bytes),
             bytes(cohort.bytes_written),
             bytes(cohort.temp_bytes_peak),
-            seconds(cohort.seconds_hdd),
-            seconds(cohort.seconds_ssd),
+            escaped(&seconds(cohort.seconds_hdd)),
+            escaped(&seconds(cohort.seconds_ssd)),
         )
     };
     let rows: String = cohorts.iter().map(row).collect();
@@ -128,7 +128,14 @@ fn cohort_section(cohort: &Cohort, open: bool) -> String {
         format!("<li><span class=\"dot {class}\"></span>{}</li>", escaped(&text::total(total)))
     });
     let most = cohort.files.iter().map(|file| file.bytes).max().unwrap_or(1);
-    let files: String = cohort.files.iter().map(|file| costly(file, most)).collect();
+    let mut last = "";
+    let mut files = String::new();
+    for file in &cohort.files {
+        // The same advice is given once in a row.
+        let advice = if file.advice == last { "" } else { &file.advice };
+        files += &costly(file, advice, most);
+        last = &file.advice;
+    }
     let title = match cohort.files.len() {
         1 => "The file that costs".to_owned(),
         some => format!("The {some} files that cost most"),
@@ -143,10 +150,14 @@ fn cohort_section(cohort: &Cohort, open: bool) -> String {
     )
 }
 
-fn costly(file: &Costly, most: u64) -> String {
+fn costly(file: &Costly, advice: &str, most: u64) -> String {
+    let advice = match advice {
+        "" => String::new(),
+        advice => format!("<p class=\"soft\">{}</p>", escaped(advice)),
+    };
     format!(
         "<li><div class=\"file\"><span class=\"path\">{}</span><span class=\"bytes\">{} <span class=\"soft\">of {}</span>\
-         </span></div>{}<p><span class=\"dot {}\"></span>{}: {}.</p><p class=\"soft\">{}</p></li>",
+         </span></div>{}<p><span class=\"dot {}\"></span>{}: {}.</p>{advice}</li>",
         escaped(&file.path),
         bytes(file.bytes),
         bytes(file.file_bytes),
@@ -154,6 +165,5 @@ fn costly(file: &Costly, most: u64) -> String {
         charts::class(file.reason),
         file.reason.words(),
         escaped(&file.detail),
-        escaped(&file.advice),
     )
 }

@@ -123,7 +123,8 @@ fn by_plain(
     if within < MOST || within < outside + MORE_INSIDE {
         return None;
     }
-    let detail = format!("{within} % of what is inside is as before; of the compressed bytes, {outside} %");
+    let outside = if outside == 0 { "none".to_owned() } else { format!("only {outside} %") };
+    let detail = format!("{within} % of what is inside is as before, but {outside} of the compressed bytes");
     inside(Reason::Recompressed, detail)
 }
 

@@ -136,7 +136,9 @@ impl<'a> Inspector<'a> {
             Some((Reading::new(content, old, listed.identity.len), listed))
         });
         let Some((old, listed)) = found else {
-            return finding(len, Reason::New, "not in the release before".to_owned(), advice::NEW);
+            let what =
+                if self.base.is_some() { "not in the release before" } else { "nothing is installed yet" };
+            return finding(len, Reason::New, what.to_owned(), advice::NEW);
         };
         let both = len + listed.identity.len;
         if len.max(listed.identity.len) > MAX_FILE_BYTES || both > self.left {
@@ -161,7 +163,10 @@ fn judge(old: &Reading<'_>, new: &Reading<'_>, old_id: FileIdentity, new_id: Fil
     if let Some(found) = churn(old, new, kind) {
         return says(
             Reason::Timestamps,
-            format!("{} of {} bytes differ, in {} places", found.bytes, new.len(), found.places),
+            match found.places {
+                1 => format!("{} of {} bytes differ, in one place", found.bytes, new.len()),
+                places => format!("{} of {} bytes differ, in {places} places", found.bytes, new.len()),
+            },
         );
     }
     let inside = if kind == Kind::of(old) { look_inside(old, new, kind) } else { None };
@@ -177,7 +182,7 @@ fn by_content(old: &Reading<'_>, new: &Reading<'_>, says: &dyn Fn(Reason, String
     match like {
         Some(like) if like.found_percent() >= MOST && like.moved_percent() >= MOVED => says(
             Reason::Shifted,
-            format!("{} % of it is in the old file, most at other places", like.found_percent()),
+            format!("{} % of it is in the old file, most of that at other places", like.found_percent()),
         ),
         Some(like) => says(Reason::Changed, format!("{} % of it is in the old file", like.found_percent())),
         None => says(Reason::Changed, format!("{} bytes, before {}", new.len(), old.len())),
