@@ -205,7 +205,7 @@ pub fn choose_opened(
         price::price(Work { method, frame: frame as u64, plain, prefix })
     };
     let limit = price::price(Work::of(closed, 0)).saturating_sub(price_of(Method::OpenedZstd, 0));
-    let mut encoded = coded(level, prefix, plain, output_len as u64, limit)?;
+    let mut encoded = coded(level, prefix, plain, output_len as u64 + opened::NESTED_MEMORY_BYTES, limit)?;
     encoded.method = match encoded.method {
         Method::Zstd => Method::OpenedZstd,
         Method::Xz => Method::OpenedXz,

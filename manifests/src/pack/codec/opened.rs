@@ -1,7 +1,8 @@
 //! Streams opened: the plain text of a part's deflate stream is compressed instead of it, or a JPEG's coefficients coded
 //! anew, and put back bit for bit.
 //!
-//! A part is a PNG, a gzip file, an entry of a zip archive with its local header, or a JPEG. What [`open`] makes of a
+//! A part is a PNG, a gzip file, an entry of a zip archive with its local header, or a JPEG. Of an entry that is a PNG
+//! both are opened: its stream's plain text is then again what [`open`] makes of it. What [`open`] makes of a
 //! segment's parts is
 //! ```text
 //! text        what lies around streams, and each stream's plain text, in the order of the output
@@ -31,31 +32,56 @@ const SPARE_BYTES: usize = 1 << 16;
 /// Bytes at the end that say how the rest is divided.
 const TAIL_BYTES: usize = 8;
 
+/// A PNG in a deflate stream is opened too where the stream is no longer than this, so that what is between the two needs
+/// little memory.
+const MAX_NESTED_BYTES: usize = 1 << 20;
+/// Most memory it takes beside the text and what comes out.
+pub const NESTED_MEMORY_BYTES: u64 = 3 << 20;
+
+/// The most bytes a deflate stream of this length holds if it is opened twice: a PNG hardly gets smaller.
+fn nested_limit(carrier_len: usize) -> usize {
+    2 * carrier_len.min(MAX_NESTED_BYTES) + 4096
+}
+
 fn refused(reason: &str) -> CodecError {
     CodecError(format!("opened: {reason}"))
 }
 
-/// The inflated text of the deflate stream in `raw` (a PNG, a gzip file, an entry of a zip): what an opened segment refers
-/// to. Inflating is all it takes; nothing is put back together from it.
+/// The part `raw` (a PNG, a gzip file, an entry of a zip) with its deflate stream inflated, as [`open`] lays it out: what
+/// an opened segment refers to. Inflating is all it takes; nothing is put back together from it.
 ///
 /// # Errors
 /// [`CodecError`] where there is none, or more than `limit` bytes of it.
 pub fn reference(raw: &[u8], limit: usize) -> Result<Vec<u8>, CodecError> {
     let none = || refused("a base file holds no stream");
     let Stream { kind, start, end } = stream(raw).ok_or_else(none)?;
+    let (head, tail) = (raw.get(..start).ok_or_else(none)?, raw.get(end..).ok_or_else(none)?);
     let carrier = raw.get(start..end).ok_or_else(none)?;
-    match kind {
-        Kind::Deflate => deflate::inflate(carrier, limit),
+    let room = limit.checked_sub(head.len() + tail.len()).ok_or_else(none)?;
+    let text = match kind {
+        Kind::Deflate | Kind::DeflatedPng => {
+            let plain = deflate::inflate(carrier, room)?;
+            let image = nested(&plain, carrier.len()).and_then(|_| reference(&plain, room).ok());
+            image.unwrap_or(plain)
+        }
         Kind::Idat => {
             let (zlib, chunks) = Chunks::parse(carrier).ok_or_else(none)?;
-            deflate::inflate(chunks.deflate(&zlib).ok_or_else(none)?, limit)
+            deflate::inflate(chunks.deflate(&zlib).ok_or_else(none)?, room)?
         }
-        Kind::Jpeg => Err(none()),
-    }
+        Kind::Jpeg => return Err(none()),
+    };
+    Ok([head, &text, tail].concat())
+}
+
+/// The PNG in a deflate stream, if there is one that would be opened: as [`open`] lays it out.
+fn nested(plain: &[u8], carrier_len: usize) -> Option<Stream> {
+    let fits = carrier_len <= MAX_NESTED_BYTES && plain.len() <= nested_limit(carrier_len);
+    stream(plain).filter(|at| fits && at.kind == Kind::Idat)
 }
 
 /// A stream taken apart.
 struct Taken {
+    kind: Kind,
     plain: Vec<u8>,
     corrections: Vec<u8>,
     chunks: Option<Chunks>,
@@ -78,9 +104,9 @@ impl Opener {
         self.since += bytes.len();
     }
 
-    fn stream(&mut self, kind: Kind, taken: &Taken) {
+    fn stream(&mut self, taken: &Taken) {
         put(&mut self.table, self.since as u64);
-        put(&mut self.table, kind as u64);
+        put(&mut self.table, taken.kind as u64);
         put(&mut self.table, taken.plain.len() as u64);
         put(&mut self.table, taken.corrections.len() as u64);
         if let Some(chunks) = &taken.chunks {
@@ -132,7 +158,7 @@ pub fn open(parts: &[&[u8]], limit: usize, check: Check) -> Option<Vec<u8>> {
         match taken {
             Some((at, taken)) => {
                 opener.raw(part.get(..at.start)?);
-                opener.stream(at.kind, &taken);
+                opener.stream(&taken);
                 opener.raw(part.get(at.end..)?);
             }
             None => opener.raw(part),
@@ -143,24 +169,46 @@ pub fn open(parts: &[&[u8]], limit: usize, check: Check) -> Option<Vec<u8>> {
 
 fn take(kind: Kind, carrier: &[u8], room: usize, check: Check) -> Option<Taken> {
     let taken = match kind {
-        Kind::Deflate => {
+        Kind::Deflate | Kind::DeflatedPng => {
             let (plain, corrections) = deflate::open(carrier, room)?;
-            Taken { plain, corrections, chunks: None }
+            match take_nested(&plain, &corrections, carrier.len(), room) {
+                Some(both) => both,
+                None => Taken { kind: Kind::Deflate, plain, corrections, chunks: None },
+            }
         }
         Kind::Idat => {
             let (zlib, chunks) = Chunks::parse(carrier)?;
             let (plain, corrections) = deflate::open(chunks.deflate(&zlib)?, room)?;
-            Taken { plain, corrections, chunks: Some(chunks) }
+            Taken { kind, plain, corrections, chunks: Some(chunks) }
         }
-        Kind::Jpeg => Taken { plain: jpeg::open(carrier)?, corrections: Vec::new(), chunks: None },
+        Kind::Jpeg => Taken { kind, plain: jpeg::open(carrier)?, corrections: Vec::new(), chunks: None },
     };
     let fits = taken.plain.len() + taken.corrections.len() <= room;
-    (fits && (check == Check::Later || comes_back(kind, &taken, carrier))).then_some(taken)
+    (fits && (check == Check::Later || comes_back(&taken, carrier))).then_some(taken)
+}
+
+/// The PNG that a deflate stream holds opened too, if it comes back.
+fn take_nested(plain: &[u8], corrections: &[u8], carrier_len: usize, room: usize) -> Option<Taken> {
+    nested(plain, carrier_len)?;
+    let opened = open(&[plain], room, Check::Each)?;
+    let mut both = Vec::new();
+    put(&mut both, plain.len() as u64);
+    both.extend_from_slice(corrections);
+    Some(Taken { kind: Kind::DeflatedPng, plain: opened, corrections: both, chunks: None })
+}
+
+/// A stream that was opened twice.
+fn give_nested(opened: &[u8], mut corrections: &[u8], room: usize) -> Result<Vec<u8>, CodecError> {
+    let len = usize::try_from(number(&mut corrections)?).unwrap_or(usize::MAX);
+    if len > nested_limit(room) {
+        return Err(refused("an image is longer than it may be"));
+    }
+    deflate::close(&close_from(opened, len, true)?, corrections)
 }
 
 /// Closes what was taken apart; the libraries may panic.
-fn comes_back(kind: Kind, taken: &Taken, carrier: &[u8]) -> bool {
-    let work = || give(kind, &taken.plain, &taken.corrections, taken.chunks.as_ref(), carrier.len());
+fn comes_back(taken: &Taken, carrier: &[u8]) -> bool {
+    let work = || give(taken.kind, &taken.plain, &taken.corrections, taken.chunks.as_ref(), carrier.len());
     matches!(catch_unwind(AssertUnwindSafe(work)), Ok(Ok(back)) if back == carrier)
 }
 
@@ -175,6 +223,7 @@ fn give(
     let back = match (kind, chunks) {
         (Kind::Idat, Some(chunks)) => chunks.join(plain, &deflate::close(plain, corrections)?)?,
         (Kind::Jpeg, _) => jpeg::close(plain, room)?,
+        (Kind::DeflatedPng, _) => give_nested(plain, corrections, room)?,
         _ => deflate::close(plain, corrections)?,
     };
     if back.len() <= room { Ok(back) } else { Err(refused("a closed stream is longer than it may be")) }
@@ -186,6 +235,11 @@ fn give(
 /// # Errors
 /// [`CodecError`] for anything `open` does not write.
 pub fn close(opened: &[u8], output_len: usize) -> Result<Vec<u8>, CodecError> {
+    close_from(opened, output_len, false)
+}
+
+/// What is nested already holds nothing that is.
+fn close_from(opened: &[u8], output_len: usize, nested: bool) -> Result<Vec<u8>, CodecError> {
     let early = || refused("it ends early");
     let (body, tail) = opened.split_last_chunk::<TAIL_BYTES>().ok_or_else(early)?;
     let [a, b, c, d, e, f, g, h] = *tail;
@@ -195,7 +249,7 @@ pub fn close(opened: &[u8], output_len: usize) -> Result<Vec<u8>, CodecError> {
     let (corrections, table) = rest.split_at_checked(lens.0).ok_or_else(early)?;
     let mut closer = Closer { text, corrections, table, out: Vec::with_capacity(output_len), output_len };
     for _ in 0..number(&mut closer.table)? {
-        closer.stream()?;
+        closer.stream(nested)?;
     }
     let rest = closer.text;
     closer.put(rest)?;
@@ -214,11 +268,14 @@ struct Closer<'a> {
 }
 
 impl Closer<'_> {
-    fn stream(&mut self) -> Result<(), CodecError> {
+    fn stream(&mut self, nested: bool) -> Result<(), CodecError> {
         let before = number(&mut self.table)?;
         let before = cut(&mut self.text, before)?;
         self.put(before)?;
         let kind = Kind::from_number(number(&mut self.table)?).ok_or_else(|| refused("an unknown kind"))?;
+        if nested && kind != Kind::Idat {
+            return Err(refused("it holds what nothing nested may"));
+        }
         let plain_len = number(&mut self.table)?;
         let corrections_len = number(&mut self.table)?;
         let chunks = if kind == Kind::Idat { Some(Chunks::read(&mut self.table)?) } else { None };

@@ -3,6 +3,9 @@
 //! What is found is a hint for planning. Whether a stream opens, and closes again to the same bytes, is tried later.
 
 use std::collections::HashMap;
+use std::io::Read as _;
+
+use flate2::read::DeflateDecoder;
 
 use super::matching::Match;
 use super::source::Source;
@@ -184,17 +187,44 @@ fn zip(source: &mut Source<'_>, file: u32, len: u64) -> Result<HashMap<Vec<u8>, 
         let name = rest.get(46..name_end).unwrap_or_default().to_vec();
         rest = rest.get(name_end + usize::try_from(extra + comment).unwrap_or(0)..).unwrap_or_default();
         let mut local = [0u8; 30];
-        if method != 8
+        if !matches!(method, 0 | 8)
             || at + 30 > len
             || !source.read(file, at, &mut local)?
             || !local.starts_with(b"PK\x03\x04")
         {
             continue;
         }
-        let end = at + 30 + little(&local, 26, 2) + little(&local, 28, 2) + packed;
-        if end <= start {
-            entries.insert(name, Found { start: at, end, plain, refers: true });
+        let data = at + 30 + little(&local, 26, 2) + little(&local, 28, 2);
+        let end = data + packed;
+        if end <= start
+            && let Some((plain, refers)) = entry(source, file, (data, end), method == 8, plain)?
+        {
+            entries.insert(name, Found { start: at, end, plain, refers });
         }
     }
     Ok(entries)
+}
+
+/// About what a zip's entry comes to when it is opened, and whether a newer one can refer to it; none when it is stored
+/// and holds no stream. A PNG may come to much more than the entry does.
+fn entry(
+    source: &mut Source<'_>,
+    file: u32,
+    (start, end): (u64, u64),
+    deflated: bool,
+    plain: u64,
+) -> Result<Option<(u64, bool)>, PackError> {
+    const HEAD_BYTES: u64 = 512;
+    let mut head = vec![0; usize::try_from(HEAD_BYTES.min(end - start)).unwrap_or(0)];
+    source.read(file, start, &mut head)?;
+    let mut image = [0u8; 29];
+    let whole = match deflated {
+        true => DeflateDecoder::new(head.as_slice()).read_exact(&mut image).is_ok(),
+        false => head.first_chunk().map(|first| image = *first).is_some(),
+    };
+    if whole && image.starts_with(b"\x89PNG\r\n\x1a\n") {
+        return Ok(Some((png_plain(&image).unwrap_or(0).max(plain), true)));
+    }
+    let is_jpeg = whole && image.starts_with(&[0xFF, 0xD8, 0xFF]);
+    Ok((deflated || is_jpeg).then_some((plain, deflated)))
 }

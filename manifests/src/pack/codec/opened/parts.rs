@@ -10,11 +10,15 @@ pub(super) enum Kind {
     Idat = 1,
     /// A JPEG file.
     Jpeg = 2,
+    /// A bare deflate stream that holds a PNG, which is opened too.
+    DeflatedPng = 3,
 }
 
 impl Kind {
     pub(super) fn from_number(number: u64) -> Option<Self> {
-        [Self::Deflate, Self::Idat, Self::Jpeg].into_iter().find(|kind| *kind as u64 == number)
+        [Self::Deflate, Self::Idat, Self::Jpeg, Self::DeflatedPng]
+            .into_iter()
+            .find(|kind| *kind as u64 == number)
     }
 }
 
@@ -83,5 +87,14 @@ fn gzip(part: &[u8]) -> Option<Stream> {
 fn zip_entry(part: &[u8]) -> Option<Stream> {
     let field = |at: usize| Some(usize::from(u16::from_le_bytes(*part.get(at..)?.first_chunk()?)));
     let start = 30 + field(26)? + field(28)?;
-    (field(8)? == 8 && start < part.len()).then_some(Stream { kind: Kind::Deflate, start, end: part.len() })
+    let data = part.get(start..).filter(|data| !data.is_empty())?;
+    match (field(8)?, data) {
+        (8, _) => Some(Stream { kind: Kind::Deflate, start, end: part.len() }),
+        // Stored, for it is compressed already.
+        (0, [0x89, b'P', b'N', b'G', ..]) => {
+            png(data).map(|found| Stream { start: start + found.start, end: start + found.end, ..found })
+        }
+        (0, [0xFF, 0xD8, 0xFF, ..]) => Some(Stream { kind: Kind::Jpeg, start, end: part.len() }),
+        _ => None,
+    }
 }
