@@ -173,6 +173,9 @@ class Peers:
     def figures(self, pair, tool, may_run=True):
         """What the tool did with the pair: kept, or measured now. None where it was not measured and may not be."""
         key = self.key(pair, tool)
+        if key not in self.known and os.path.exists(self.path):
+            # Another run may have measured it since.
+            self.known = {**json.load(open(self.path)), **self.known}
         if key in self.known and not self.wants(tool):
             return self.known[key]
         if not may_run:

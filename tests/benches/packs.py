@@ -200,7 +200,7 @@ def arguments():
     parser.add_argument("--levels", nargs="*", default=LEVELS, choices=LEVELS, help="ours; none: only the peers")
     parser.add_argument("--tools", nargs="+", help="only these peers, by the start of their names")
     parser.add_argument("--fresh", nargs="+", default=[], help="peers to measure again, by name, or all")
-    parser.add_argument("--kept", action="store_true", help="measure no peer, show what is kept")
+    parser.add_argument("--kept", action="store_true", help="measure only the peers of --fresh, show what is kept")
     parser.add_argument("--threads", type=int, default=os.cpu_count(), help="of ours")
     parser.add_argument("--nice", type=int, default=0, help="of all that is run")
     parser.add_argument("--program", default=os.path.join(TARGET, "release/pack"), help="ours")
@@ -222,7 +222,7 @@ def main():
             continue
         folders = packpeers.builds(pair.game)
         pair.old_dir, pair.new_dir = folders[pair.old], folders[pair.new]
-        theirs = {tool.name: peers.figures(pair, tool, not chosen.kept) for tool in tools}
+        theirs = {tool.name: peers.figures(pair, tool, not chosen.kept or peers.wants(tool)) for tool in tools}
         mine = {level: ours(chosen.program, pair, level, chosen.threads, chosen.nice) for level in chosen.levels}
         print(table(pair, theirs, mine), flush=True)
         measured.append((pair, theirs, mine))
