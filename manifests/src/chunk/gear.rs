@@ -10,7 +10,7 @@ const SHIFT: u32 = 2;
 const LEAST_APART: usize = 16;
 
 /// One random number a byte value (splitmix64 of a fixed seed: part of the format of nothing, but packs depend on it).
-const GEAR: [u64; 256] = numbers_of_bytes(0x5A3A_12A5_EED0_5EED);
+static GEAR: [u64; 256] = numbers_of_bytes(0x5A3A_12A5_EED0_5EED);
 
 fn rolled(hash: u64, byte: u8) -> u64 {
     (hash << SHIFT).wrapping_add(GEAR[usize::from(byte)])

@@ -10,7 +10,7 @@
 use super::{BLOCK_BYTES, BLOCK_LEN};
 
 /// What each byte stands for: SplitMix64 from 0, one number a byte.
-const TABLE: [u64; 256] = numbers_of_bytes(0);
+static TABLE: [u64; 256] = numbers_of_bytes(0);
 /// Bytes moved over before anyone looks whether one of the windows was met: keeps the loop free of branches.
 const STRIDE: usize = 16;
 /// The window's length as a power of two.

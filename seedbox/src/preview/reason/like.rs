@@ -122,7 +122,7 @@ fn anchors(from: &mut dyn Read, bits: u32, mut found: impl FnMut(u64, u64)) -> O
 }
 
 /// One random number a byte value (splitmix64 of a fixed seed). Nothing that is published depends on it.
-const GEAR: [u64; 256] = {
+static GEAR: [u64; 256] = {
     let mut table = [0u64; 256];
     let mut state = 0x5eed_0f9e_a4e5_0001u64;
     let mut at = 0;
