@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use super::budget::{Budget, ENCODERS_BYTES, need};
 use super::clock::thread_cpu_s;
 use super::codec::opened::Check;
 use super::codec::{self, Encoded};
@@ -105,7 +106,10 @@ pub fn create(
     out.write_all(&header()).map_err(PackError::Write)?;
     let mut frames: Vec<Frame> = Vec::with_capacity(plan.segments.len());
     let mut offset = HEADER_BYTES;
+    let budget = Budget::new(ENCODERS_BYTES);
     let work = |at: usize| {
+        let need = plan.segments.get(at).map_or(0, |segment| need(options.level, segment.worked_on()));
+        let _room = budget.take(need);
         if progress.cancelled() {
             return Err(PackError::Cancelled);
         }

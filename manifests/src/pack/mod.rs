@@ -17,6 +17,7 @@ pub mod codec;
 mod rebuild;
 mod prove;
 mod report;
+mod budget;
 mod clock;
 mod pool;
 mod plan;

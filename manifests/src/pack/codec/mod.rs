@@ -97,7 +97,7 @@ pub fn coded(
     const SURE_OF_FEW: usize = 92;
     /// A prefix so much longer than the segment, and than this many bytes, is all that a thorough search works on.
     const FAR: usize = 8;
-    const FAR_BYTES: usize = 4 << 20;
+    const FAR_BYTES: usize = 8 << 20;
     let by_zstd = |params| -> Result<Encoded, CodecError> {
         let bytes = zstd::encode(prefix, segment, params)?;
         let len = segment.len() as u64;

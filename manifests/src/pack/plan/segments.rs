@@ -161,6 +161,16 @@ impl Segment {
         self.parts.iter().map(|part| u64::from(part.len)).sum()
     }
 
+    /// About how many bytes an encoder works on: the output and what it refers to, opened where that is more.
+    pub(in crate::pack) fn worked_on(&self) -> u64 {
+        /// Opened, streams are a few times longer; how long they may become is bounded when segments are laid.
+        const OPENED: u64 = 4;
+        let ranges = |ranges: &[BaseRange]| ranges.iter().map(|range| u64::from(range.len)).sum::<u64>();
+        let closed = self.len() + ranges(&self.prefix);
+        let opened = self.opened.as_deref().map_or(0, |opened| OPENED * (self.len() + ranges(opened)));
+        closed.max(opened.min(Streams::PLAIN_BYTES + Streams::REFERENCE_BYTES))
+    }
+
     /// The output's bytes.
     pub(in crate::pack) fn read(&self, target: TreeRef<'_>) -> Result<Vec<u8>, PackError> {
         let mut output = vec![0; usize::try_from(self.len()).unwrap_or(usize::MAX)];
