@@ -116,7 +116,7 @@ pub fn file(data: &[u8]) -> bool {
     proof.is_ok()
 }
 
-/// See [`file`].
+/// See [`file()`].
 pub fn file_seeds() -> Vec<Vec<u8>> {
     world().packs.iter().map(|(_, bytes)| bytes.clone()).collect()
 }
