@@ -247,7 +247,8 @@ fn encode_opened(
     }
     let work = || {
         let plain = codec::opened::open(&parts, MAX_PLAIN_BYTES as usize, check)?;
-        codec::choose_opened(level, prefix, &plain, output.len(), closed).ok().flatten()
+        let closing = codec::opened::closing_memory(&parts);
+        codec::choose_opened(level, prefix, &plain, output.len(), closing, closed).ok().flatten()
     };
     catch_unwind(AssertUnwindSafe(work)).ok().flatten()
 }

@@ -189,7 +189,8 @@ pub fn decode(
     }
 }
 
-/// An opened segment, where it is cheaper for the player than `closed`, which refers to nothing dear.
+/// An opened segment, where it is cheaper for the player than `closed`, which refers to nothing dear. To close it takes
+/// `closing` bytes of memory beside its text and the output.
 ///
 /// # Errors
 /// [`CodecError`] when nothing encodes it.
@@ -198,6 +199,7 @@ pub fn choose_opened(
     prefix: &[u8],
     plain: &[u8],
     output_len: usize,
+    closing: u64,
     closed: &Encoded,
 ) -> Result<Option<Encoded>, CodecError> {
     let price_of = |method, frame: usize| {
@@ -205,7 +207,7 @@ pub fn choose_opened(
         price::price(Work { method, frame: frame as u64, plain, prefix })
     };
     let limit = price::price(Work::of(closed, 0)).saturating_sub(price_of(Method::OpenedZstd, 0));
-    let mut encoded = coded(level, prefix, plain, output_len as u64 + opened::NESTED_MEMORY_BYTES, limit)?;
+    let mut encoded = coded(level, prefix, plain, output_len as u64 + closing, limit)?;
     encoded.method = match encoded.method {
         Method::Zstd => Method::OpenedZstd,
         Method::Xz => Method::OpenedXz,
@@ -234,10 +236,10 @@ mod tests {
     fn opened_streams_that_do_not_compress_are_taken_where_they_are_shorter() {
         // The coefficients of a JPEG, coded anew.
         let (plain, closed) = (noise(50_000), stored(&noise(60_000)));
-        let taken = choose_opened(Level::Best, &[], &plain, 60_000, &closed).unwrap().unwrap();
+        let taken = choose_opened(Level::Best, &[], &plain, 60_000, 0, &closed).unwrap().unwrap();
         assert_eq!((taken.method, taken.plain_len), (Method::OpenedZstd, 50_000));
         assert_eq!(zstd::decode(&[], &taken.bytes, plain.len()).unwrap(), plain);
         let closed = stored(&noise(50_500));
-        assert_eq!(choose_opened(Level::Best, &[], &plain, 50_500, &closed), Ok(None));
+        assert_eq!(choose_opened(Level::Best, &[], &plain, 50_500, 0, &closed), Ok(None));
     }
 }

@@ -36,7 +36,13 @@ const TAIL_BYTES: usize = 8;
 /// little memory.
 const MAX_NESTED_BYTES: usize = 1 << 20;
 /// Most memory it takes beside the text and what comes out.
-pub const NESTED_MEMORY_BYTES: u64 = 3 << 20;
+const NESTED_MEMORY_BYTES: u64 = 3 << 20;
+/// A longer deflate stream stays closed: to put it together again takes memory for all that it is made of.
+const MAX_CARRIER_BYTES: usize = 4 << 20;
+/// What it takes for each byte of the stream, as measured.
+const CLOSING_STREAM: u64 = 5;
+/// What a JPEG takes for each byte of its coefficients, as measured.
+const CLOSING_JPEG: u64 = 4;
 
 /// The most bytes a deflate stream of this length holds if it is opened twice: a PNG hardly gets smaller.
 fn nested_limit(carrier_len: usize) -> usize {
@@ -143,6 +149,20 @@ pub enum Check {
     Each,
 }
 
+/// Most memory that closing these parts takes beside their text and what comes out, in bytes.
+pub fn closing_memory(parts: &[&[u8]]) -> u64 {
+    let of = |part: &&[u8]| {
+        let at = stream(part)?;
+        let carrier = part.get(at.start..at.end)?;
+        Some(match at.kind {
+            Kind::Jpeg => CLOSING_JPEG * jpeg::opened_coefficient_bytes(carrier),
+            _ if carrier.len() > MAX_CARRIER_BYTES => 0,
+            _ => CLOSING_STREAM * carrier.len() as u64,
+        })
+    };
+    NESTED_MEMORY_BYTES + parts.iter().filter_map(of).max().unwrap_or(0)
+}
+
 /// The parts of a segment opened, and what it takes to close them: as one plain text of at most `limit` bytes. A part
 /// that does not open goes in as it is; none when no part opens.
 pub fn open(parts: &[&[u8]], limit: usize, check: Check) -> Option<Vec<u8>> {
@@ -168,6 +188,9 @@ pub fn open(parts: &[&[u8]], limit: usize, check: Check) -> Option<Vec<u8>> {
 }
 
 fn take(kind: Kind, carrier: &[u8], room: usize, check: Check) -> Option<Taken> {
+    if kind != Kind::Jpeg && carrier.len() > MAX_CARRIER_BYTES {
+        return None;
+    }
     let taken = match kind {
         Kind::Deflate | Kind::DeflatedPng => {
             let (plain, corrections) = deflate::open(carrier, room)?;

@@ -8,8 +8,9 @@ use lepton_jpeg::{EnabledFeatures, SingleThreadPool, decode_lepton, encode_lepto
 
 use super::{CodecError, refused};
 
-/// Most bytes of coefficients: they are all in memory at once.
-const MAX_COEFFICIENT_BYTES: u64 = 24 << 20;
+/// Most bytes of coefficients, those of 1024 by 1024 pixels: they are all in memory at once, and the decoder takes a few
+/// times as much.
+const MAX_COEFFICIENT_BYTES: u64 = 6 << 20;
 
 /// Bytes of a coded picture before its compressed headers.
 const HEAD_BYTES: usize = 28;
@@ -66,6 +67,11 @@ impl std::io::Write for Bounded {
     fn flush(&mut self) -> std::io::Result<()> {
         Ok(())
     }
+}
+
+/// What the coefficients of a file that [`open`] would open take in memory; 0 for others.
+pub(super) fn opened_coefficient_bytes(file: &[u8]) -> u64 {
+    coefficient_bytes(file).filter(|bytes| *bytes <= MAX_COEFFICIENT_BYTES).unwrap_or(0)
 }
 
 /// What its coefficients take in memory, by the frame header (ITU T.81, B.2.2).
