@@ -53,7 +53,7 @@ pub struct InitArgs {
 pub struct BuildArgs {
     /// The build folder.
     pub build: PathBuf,
-    /// The data folder of the repository. `preview` changes nothing in it.
+    /// The data folder of the repository.
     #[arg(long, value_name = "DIR")]
     pub data: PathBuf,
     /// Which game; the first release of a game adds it.
