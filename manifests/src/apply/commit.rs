@@ -73,8 +73,13 @@ impl Applier {
             let (Some(from), Some(to)) = (self.slot_path(*of), self.slot_path(index)) else { continue };
             let Some(file) = self.target.manifest.files.get(index) else { continue };
             folder::remove_if_there(fs, &to)?;
-            let source = fs.open(&from, Access::Read).map_err(DiskError::at("open", &from))?;
-            let copy = fs.open(&to, Access::Create).map_err(DiskError::at("create", &to))?;
+            let cloned = fs.reflink(&from, &to).map_err(DiskError::at("copy", &from))?;
+            let read = if cloned { &to } else { &from };
+            let source = fs.open(read, Access::Read).map_err(DiskError::at("open", read))?;
+            let copy = match cloned {
+                true => None,
+                false => Some(fs.open(&to, Access::Create).map_err(DiskError::at("create", &to))?),
+            };
             let mut hasher = TreeHasher::default();
             let mut chunk = vec![0; 1 << 20];
             let mut at = 0;
@@ -82,12 +87,14 @@ impl Applier {
                 if progress.cancelled() {
                     return Err(ApplyError::Cancelled);
                 }
-                let count = fill(&*source, at, &mut chunk).map_err(DiskError::at("read", &from))?;
+                let count = fill(&*source, at, &mut chunk).map_err(DiskError::at("read", read))?;
                 let data = chunk.get(..count).unwrap_or_default();
                 if count == 0 {
                     break;
                 }
-                copy.write_at(at, data).map_err(DiskError::at("write", &to))?;
+                if let Some(copy) = &copy {
+                    copy.write_at(at, data).map_err(DiskError::at("write", &to))?;
+                }
                 hasher.update(data);
                 progress.advance(count as u64);
                 at += count as u64;

@@ -56,6 +56,10 @@ impl Applier {
             return Ok(());
         };
         let identity = file.identity;
+        if let Some(Op::Copy { from }) = self.plan.ops.get(index) {
+            // Where the file system shares blocks, the copy is there at once, and hashed below as any that is found.
+            self.clone_local(from, &path)?;
+        }
         let slot = self.dir.fs().open(&path, Access::Create).map_err(DiskError::at("create", &path))?;
         let found = match slot.meta().map_err(DiskError::at("look at", &path))? {
             Meta::File { guard, .. } => guard.len,
@@ -88,6 +92,19 @@ impl Applier {
         }
         self.staged().insert(index, have);
         Ok(())
+    }
+
+    /// Clones the installed file `from` into `path`, if nothing lies there and the file system can.
+    fn clone_local(&self, from: &SafePath, path: &str) -> Result<(), ApplyError> {
+        let fs = self.dir.fs();
+        if fs.stat(path).map_err(DiskError::at("look at", path))?.is_some() {
+            return Ok(());
+        }
+        match fs.reflink(from.as_str(), path) {
+            // Gone since the plan was made: fetched instead, and the commit tells.
+            Err(error) if folder::is_absent(&error) => Ok(()),
+            other => Ok(other.map(|_| ()).map_err(DiskError::at("copy", from.as_str()))?),
+        }
     }
 
     /// Copies `pieces` of the installed file `from`. What is there already is written again: it is as right.

@@ -75,6 +75,17 @@ pub trait FsFile: Send {
     /// # Errors
     /// Of the operating system.
     fn set_len(&self, len: u64) -> io::Result<()>;
+    /// Asks for a file whose unwritten parts take no space; nothing to do where every file is so, or none can be. Before
+    /// the first write.
+    ///
+    /// # Errors
+    /// Of the operating system, other than that this file system cannot.
+    fn set_sparse(&self) -> io::Result<()>;
+    /// Bytes it really takes on the disk; `None` where that is not known.
+    ///
+    /// # Errors
+    /// Of the operating system.
+    fn allocated(&self) -> io::Result<Option<u64>>;
     /// Makes content and length durable. After a failure the content is unknown: it must be written again from its
     /// source, never synced again (the kernel has dropped the dirty pages).
     ///
@@ -105,6 +116,9 @@ pub trait Fs: Send + Sync {
     fn create_dir(&self, path: &str) -> io::Result<()>;
     /// Renames a file, link or folder; a file or link at `to` is replaced in one step.
     fn rename(&self, from: &str, to: &str) -> io::Result<()>;
+    /// Makes `to`, which must not be there, a file with the content of the regular file `from` that shares its place on
+    /// the disk until one of them is written. `false`, and nothing at `to`, where the file system cannot.
+    fn reflink(&self, from: &str, to: &str) -> io::Result<bool>;
     /// Removes a file or a link.
     fn remove_file(&self, path: &str) -> io::Result<()>;
     /// Removes an empty folder.
@@ -242,6 +256,14 @@ impl FsFile for CapFile {
         self.1.set_len(len)
     }
 
+    fn set_sparse(&self) -> io::Result<()> {
+        platform::set_sparse(&self.1)
+    }
+
+    fn allocated(&self) -> io::Result<Option<u64>> {
+        platform::allocated(&self.1)
+    }
+
     fn sync(&self) -> io::Result<()> {
         self.1.sync_all()
     }
@@ -301,6 +323,26 @@ impl Fs for CapFs {
             self.forget_outside();
         }
         from_dir.rename(from_name, &to_dir, to_name)
+    }
+
+    fn reflink(&self, from: &str, to: &str) -> io::Result<bool> {
+        let (from_dir, from_name) = self.parent(from)?;
+        let (to_dir, to_name) = self.parent(to)?;
+        let source = open_nofollow(&from_dir, from_name, Access::Read)?;
+        if !platform::CLONES {
+            return Ok(false);
+        }
+        let mut options = OpenOptions::new();
+        options.write(true).create_new(true).follow(FollowSymlinks::No);
+        let copy = to_dir.open_with(to_name, &options)?;
+        match platform::clone_into(&copy, &source) {
+            Ok(true) => Ok(true),
+            other => {
+                drop(copy);
+                to_dir.remove_file(to_name)?;
+                other
+            }
+        }
     }
 
     fn remove_file(&self, path: &str) -> io::Result<()> {

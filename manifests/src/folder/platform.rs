@@ -17,6 +17,40 @@ mod imp {
         file.write_all_at(data, offset)
     }
 
+    /// Every file may have holes.
+    #[allow(clippy::unnecessary_wraps, reason = "other platforms can fail")]
+    pub(crate) fn set_sparse(_file: &File) -> io::Result<()> {
+        Ok(())
+    }
+
+    /// `st_blocks` counts 512 bytes each, whatever the file system's own blocks are.
+    pub(crate) fn allocated(file: &File) -> io::Result<Option<u64>> {
+        use std::os::unix::fs::MetadataExt;
+        Ok(Some(file.metadata()?.blocks().saturating_mul(512)))
+    }
+
+    /// Whether a file can be cloned into another here at all.
+    pub(crate) const CLONES: bool = cfg!(target_os = "linux");
+
+    /// Makes the empty file `to` share what `from` has; `false` where the file system cannot, or not for these two.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn clone_into(to: &cap_std::fs::File, from: &cap_std::fs::File) -> io::Result<bool> {
+        use io::ErrorKind as Kind;
+        match rustix::fs::ioctl_ficlone(to, from).map_err(io::Error::from) {
+            Ok(()) => Ok(true),
+            Err(error) if error.raw_os_error() == Some(rustix::io::Errno::IO.raw_os_error()) => Err(error),
+            Err(error) if matches!(error.kind(), Kind::StorageFull | Kind::QuotaExceeded) => Err(error),
+            // Each file system has its own way to say no; a copy works wherever a clone does not.
+            Err(_) => Ok(false),
+        }
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    #[allow(clippy::unnecessary_wraps, reason = "other platforms can fail")]
+    pub(crate) fn clone_into(_to: &cap_std::fs::File, _from: &cap_std::fs::File) -> io::Result<bool> {
+        Ok(false)
+    }
+
     pub(crate) fn inode(meta: &Metadata) -> u64 {
         cap_fs_ext::MetadataExt::ino(meta)
     }
@@ -93,6 +127,58 @@ mod imp {
             offset += written as u64;
         }
         Ok(())
+    }
+
+    /// NTFS writes zeros into every gap of a file that was not marked so.
+    #[allow(unsafe_code, reason = "the call has no safe wrapper; no buffer is handed over")]
+    pub(crate) fn set_sparse(file: &File) -> io::Result<()> {
+        use std::os::windows::io::AsRawHandle;
+        use windows_sys::Win32::Foundation::{
+            ERROR_CALL_NOT_IMPLEMENTED, ERROR_INVALID_FUNCTION, ERROR_INVALID_PARAMETER, ERROR_NOT_SUPPORTED,
+        };
+        use windows_sys::Win32::System::{IO::DeviceIoControl, Ioctl::FSCTL_SET_SPARSE};
+        let (none, mut returned) = (std::ptr::null_mut(), 0u32);
+        // SAFETY: the handle is open for the whole call; empty input means "sparse", and there is no output but the
+        // count, which outlives the call.
+        let done = unsafe {
+            DeviceIoControl(
+                file.as_raw_handle(),
+                FSCTL_SET_SPARSE,
+                none,
+                0,
+                none,
+                0,
+                &raw mut returned,
+                std::ptr::null_mut(),
+            )
+        };
+        if done != 0 {
+            return Ok(());
+        }
+        let error = io::Error::last_os_error();
+        match error.raw_os_error().map(i32::cast_unsigned) {
+            // FAT, exFAT and most network folders; the file is then filled with zeros.
+            Some(
+                ERROR_INVALID_FUNCTION
+                | ERROR_NOT_SUPPORTED
+                | ERROR_INVALID_PARAMETER
+                | ERROR_CALL_NOT_IMPLEMENTED,
+            ) => Ok(()),
+            _ => Err(error),
+        }
+    }
+
+    #[allow(clippy::unnecessary_wraps, reason = "other platforms can fail")]
+    pub(crate) fn allocated(_file: &File) -> io::Result<Option<u64>> {
+        Ok(None)
+    }
+
+    /// Only ReFS could.
+    pub(crate) const CLONES: bool = false;
+
+    #[allow(clippy::unnecessary_wraps, reason = "other platforms can fail")]
+    pub(crate) fn clone_into(_to: &cap_std::fs::File, _from: &cap_std::fs::File) -> io::Result<bool> {
+        Ok(false)
     }
 
     /// Not to be had in stable Rust; size and time are compared alone.

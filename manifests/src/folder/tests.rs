@@ -82,8 +82,41 @@ fn a_planted_link_leads_nowhere() {
     }
     assert_eq!(fs.stat("out").unwrap(), Some(Meta::Link));
     assert!(fs.open("real/s", Access::Write).is_err());
+    assert!(fs.reflink("real/s", "copy").is_err());
+    std::fs::write(temp.path().join("plain"), "plain").unwrap();
+    assert!(fs.reflink("plain", "out/copy").is_err());
+    assert!(!matches!(fs.reflink("plain", "real/s"), Ok(true)));
     assert!(fs.open("real/../../x", Access::Create).is_err());
     assert!(fs.stat("../x").is_err());
     assert_eq!(std::fs::read_dir(outside.path()).unwrap().count(), 1);
     assert_eq!(std::fs::read(outside.path().join("secret")).unwrap(), b"secret");
+}
+
+#[test]
+fn holes_take_no_space_and_clones_share_it() {
+    let temp = tempfile::tempdir().unwrap();
+    let dir = InstallDir::create(temp.path(), "g", false).unwrap();
+    let fs = dir.fs();
+    let file = fs.open("a", Access::Create).unwrap();
+    file.set_sparse().unwrap();
+    file.set_len(64 << 20).unwrap();
+    file.write_at(32 << 20, &[7; 100_000]).unwrap();
+    file.sync().unwrap();
+    if let Some(taken) = file.allocated().unwrap() {
+        assert!((100_000..1 << 20).contains(&taken), "{taken} bytes for 100,000");
+    }
+    let cloned = fs.reflink("a", "b").unwrap();
+    eprintln!("this file system clones: {cloned}");
+    assert_eq!(temp.path().join("b").exists(), cloned, "nothing stays of a clone that cannot be");
+    if cloned {
+        assert_eq!(
+            std::fs::read(temp.path().join("a")).unwrap(),
+            std::fs::read(temp.path().join("b")).unwrap()
+        );
+    }
+    std::fs::write(temp.path().join("c"), "mine").unwrap();
+    assert!(!cloned || fs.reflink("a", "c").is_err(), "what is there is not replaced");
+    assert_eq!(std::fs::read(temp.path().join("c")).unwrap(), b"mine");
+    assert!(is_absent(&fs.reflink("none", "d").unwrap_err()));
+    assert!(!temp.path().join("d").exists());
 }

@@ -100,6 +100,15 @@ impl FsFile for FaultFile {
         self.inner.set_len(len)
     }
 
+    fn set_sparse(&self) -> io::Result<()> {
+        self.steps.step("set_sparse", &self.path)?;
+        self.inner.set_sparse()
+    }
+
+    fn allocated(&self) -> io::Result<Option<u64>> {
+        self.inner.allocated()
+    }
+
     fn sync(&self) -> io::Result<()> {
         self.steps.step("sync", &self.path)?;
         if self.syncs { self.inner.sync() } else { Ok(()) }
@@ -148,6 +157,11 @@ impl Fs for FaultFs {
     fn rename(&self, from: &str, to: &str) -> io::Result<()> {
         self.steps.step("rename", from)?;
         self.inner.rename(from, to)
+    }
+
+    fn reflink(&self, from: &str, to: &str) -> io::Result<bool> {
+        self.steps.step("reflink", to)?;
+        self.inner.reflink(from, to)
     }
 
     fn remove_file(&self, path: &str) -> io::Result<()> {

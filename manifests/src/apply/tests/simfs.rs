@@ -254,6 +254,18 @@ impl FsFile for SimFile {
         Ok(())
     }
 
+    fn set_sparse(&self) -> io::Result<()> {
+        Ok(())
+    }
+
+    /// Pages of zeros take no space.
+    fn allocated(&self) -> io::Result<Option<u64>> {
+        let used = |content: &mut Content, _| {
+            content.data.chunks(4096).filter(|page| page.iter().any(|byte| *byte != 0)).count() as u64
+        };
+        Ok(Some(self.with(used) * 4096))
+    }
+
     fn sync(&self) -> io::Result<()> {
         self.with(|content, _| content.synced = (content.data.clone(), content.mtime_ns));
         Ok(())
@@ -338,6 +350,18 @@ impl Fs for SimFs {
         let id = disk.names[from];
         disk.change(id, Some(from), Some(to));
         Ok(())
+    }
+
+    fn reflink(&self, from: &str, to: &str) -> io::Result<bool> {
+        let mut disk = self.disk();
+        let Thing::File(content) = disk.node(&disk.key(from))? else {
+            return Err(ErrorKind::InvalidInput.into());
+        };
+        let data = content.data.clone();
+        disk.clock += 1;
+        let mtime_ns = disk.clock;
+        let to = disk.key(to);
+        disk.create(&to, Thing::File(Content { data, mtime_ns, ..Content::default() })).map(|_| true)
     }
 
     fn remove_file(&self, path: &str) -> io::Result<()> {
