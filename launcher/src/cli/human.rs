@@ -182,10 +182,18 @@ fn installed(summary: &Summary) -> String {
     let mut lines = vec![format!("{name} is ready, after {:.1} s.", summary.elapsed.as_secs_f64())];
     lines.push(figures(summary));
     lines.extend(route(summary));
-    for path in &summary.kept_aside {
-        lines.push(format!("Your own version of a file was kept as {path}."));
-    }
+    lines.extend(kept(summary));
     lines.join("\n")
+}
+
+fn kept(summary: &Summary) -> Vec<String> {
+    let listed = summary.kept_aside.iter().take(LISTED);
+    let mut lines: Vec<String> =
+        listed.map(|path| format!("Your own version of a file was kept as {path}.")).collect();
+    if summary.kept_aside.len() > LISTED {
+        lines.push(format!("and {} more", summary.kept_aside.len() - LISTED));
+    }
+    lines
 }
 
 fn figures(summary: &Summary) -> String {
@@ -228,6 +236,7 @@ fn verified(report: &VerifyReport) -> String {
     if let Some(repair) = &report.repair {
         lines.push(format!("{name} is intact again."));
         lines.push(figures(repair));
+        lines.extend(kept(repair));
     }
     lines.join("\n")
 }

@@ -287,7 +287,7 @@ async fn stage(task: &Task, goal: &Goal, plan: Plan, content: &Content) -> Resul
     let reuse_from = goal.way.reuse_from.clone();
     blocking(move || {
         let neighbours = Neighbours::look(&reuse_from)?;
-        let applier = Applier::new(dir, target, plan)?;
+        let applier = Applier::new(dir, target, plan)?.on_day(jiff::Zoned::now().date());
         applier.prepare(&leaves, &meter)?;
         neighbours.copy(&applier, &meter)?;
         Ok(Arc::new(applier))

@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use manifests::apply::{self, Target};
-use manifests::folder::InstallDir;
 use manifests::plan::PlanOptions;
 use manifests::release::ReleaseManifest;
 use manifests::verify::{self, Depth, Wound, WoundKind};
@@ -15,7 +14,7 @@ use crate::engine::command::{Preference, Verify};
 use crate::engine::content;
 use crate::engine::context::Context;
 use crate::engine::goal::{Goal, Leaves};
-use crate::engine::meter::{blocking, opening};
+use crate::engine::meter::{blocking, opening, tell_recovered};
 use crate::engine::record::Record;
 use crate::engine::repository::Repository;
 use crate::engine::seed::manifest_in_place;
@@ -60,9 +59,10 @@ pub(crate) async fn verify(
 
 async fn open(task: &Task, verify: Verify) -> Result<Goal, LaunchError> {
     task.enter(Phase::Recovering, 0);
+    let told = task.clone();
     opening(move || {
-        let dir = InstallDir::open(&verify.dir)?;
-        apply::recover(&dir)?;
+        let (dir, recovered) = apply::open(&verify.dir)?;
+        tell_recovered(&told, recovered.as_ref());
         let (manifest, bytes) = manifest_in_place(&dir)?;
         let record = Record::require(&dir)?;
         let channel = dir.state().release.as_ref().and_then(|release| release.channel.clone());

@@ -15,7 +15,7 @@ use crate::engine::command::{DEFAULT_CHANNEL, Install, Preference, Select, Sourc
 use crate::engine::content;
 use crate::engine::context::Context;
 use crate::engine::goal::Goal;
-use crate::engine::meter::{blocking, opening};
+use crate::engine::meter::{blocking, opening, tell_recovered};
 use crate::engine::packs::keep;
 use crate::engine::record::{self, Before, Record};
 use crate::engine::releases::{self, Found, Question};
@@ -105,15 +105,12 @@ pub(crate) async fn to_install(task: &Task, request: Install) -> Result<Intent, 
     };
     task.enter(Phase::Recovering, 0);
     let dir = opening({
-        let (path, game, adopt) = (request.dir, game.clone(), request.adopt);
+        let (path, game, adopt, told) = (request.dir, game.clone(), request.adopt, task.clone());
         move || {
             let dir = InstallDir::create(&path, game.as_str(), adopt)?;
             // Adopting looks at every file anyway: not even a damaged journal is in its way.
-            if adopt {
-                apply::recover_adopting(&dir)?
-            } else {
-                apply::recover(&dir)?
-            };
+            let recovered = if adopt { apply::recover_adopting(&dir)? } else { apply::recover(&dir)? };
+            tell_recovered(&told, recovered.as_ref());
             Ok(Arc::new(dir))
         }
     })
@@ -146,8 +143,10 @@ pub(crate) async fn update(
 /// Opens the folder of an installed game.
 pub(crate) async fn to_update(task: &Task, request: Update) -> Result<Intent, LaunchError> {
     task.enter(Phase::Recovering, 0);
+    let told = task.clone();
     opening(move || {
-        let (dir, _) = apply::open(&request.dir)?;
+        let (dir, recovered) = apply::open(&request.dir)?;
+        tell_recovered(&told, recovered.as_ref());
         let record = Record::require(&dir)?;
         let damaged = |cause: String| LaunchError::RecordDamaged { file: ROOT_FILE.to_owned(), cause };
         let root = dir.get(&record::name(ROOT_FILE)?, ROOT_LEN_MAX)?;

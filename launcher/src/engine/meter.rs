@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use manifests::apply::Applied;
 use manifests::folder::{FolderError, Progress};
 
 use crate::engine::board::Task;
@@ -22,6 +23,18 @@ impl Progress for Meter {
 
     fn cancelled(&self) -> bool {
         self.0.stop.is_cancelled()
+    }
+}
+
+/// Tells what opening a folder finished of an earlier run.
+pub(crate) fn tell_recovered(task: &Task, recovered: Option<&Applied>) {
+    let Some(applied) = recovered else { return };
+    task.note(format!("the update to {} that was interrupted is finished now", applied.version));
+    for (path, now) in &applied.kept {
+        task.note(format!("your own version of {path} was kept as {now}"));
+    }
+    for path in &applied.damaged {
+        task.note(format!("{path} changed while it was put in place; run verify --repair"));
     }
 }
 

@@ -9,7 +9,7 @@ use manifests::folder::{InstallDir, PRIVATE};
 use crate::engine::board::Task;
 use crate::engine::command::{Linger, Operation};
 use crate::engine::context::Context;
-use crate::engine::meter::{Meter, blocking, opening};
+use crate::engine::meter::{Meter, blocking, opening, tell_recovered};
 use crate::engine::snapshot::{Happened, Outcome, Phase, Summary, UninstallReport};
 use crate::engine::{check, forecast, install, seed, status};
 use crate::error::LaunchError;
@@ -76,7 +76,13 @@ async fn afterwards(
 /// Opens an install and finishes what an interrupted run left.
 async fn open(task: &Task, path: PathBuf) -> Result<Arc<InstallDir>, LaunchError> {
     task.enter(Phase::Recovering, 0);
-    opening(move || Ok(Arc::new(apply::open(&path)?.0))).await
+    let told = task.clone();
+    opening(move || {
+        let (dir, recovered) = apply::open(&path)?;
+        tell_recovered(&told, recovered.as_ref());
+        Ok(Arc::new(dir))
+    })
+    .await
 }
 
 async fn uninstall(task: &Task, path: PathBuf) -> Result<UninstallReport, LaunchError> {

@@ -3,12 +3,11 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::finish::{Applied, finish};
-use super::journal::{self, Journal, Moving, Placing, Removing, Stage};
+use super::journal::{self, Journal, Keeping, Moving, Placing, Removing, Stage};
+use super::mine::{self, Reserved};
 use super::stage::{check_blocks, fill, for_each};
 use super::{Applier, ApplyError, Op, Progress};
-use crate::folder::{
-    self, Access, DiskError, Fs, Guard, InstalledRelease, Listed, Meta, STATE_SCHEMA, State,
-};
+use crate::folder::{self, Access, DiskError, Guard, InstalledRelease, Listed, Meta, STATE_SCHEMA, State};
 use crate::hash::{self, BlockMap, TreeHasher};
 use crate::path::SafePath;
 use crate::release::FileKind;
@@ -209,8 +208,8 @@ impl Applier {
     fn journal(&self, guards: &BTreeMap<usize, Guard>) -> Result<Journal, ApplyError> {
         let mut journal = Journal {
             version: self.target.manifest.version.to_string(),
-            kept: next_kept(self.dir.fs())?,
-            keep_aside: self.plan.keep_aside.clone(),
+            mark: mine::mark(self.day),
+            keep_aside: self.name_kept()?,
             remove_folders: self.plan.remove_folders.clone(),
             clear_folders: self.plan.clear_folders.clone(),
             create_folders: self.plan.create_folders.clone(),
@@ -240,6 +239,21 @@ impl Applier {
             journal.place.push(Placing { slot, path: file.path.clone(), guard });
         }
         Ok(journal)
+    }
+
+    /// What is kept aside and under which name, settled before the commit so that a recovery uses the same.
+    fn name_kept(&self) -> Result<Vec<Keeping>, ApplyError> {
+        if self.plan.keep_aside.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mark = mine::mark(self.day);
+        let mut reserved = Reserved::by_plan(&self.plan, &self.target.manifest);
+        let named = self.plan.keep_aside.iter().map(|path| {
+            let name = reserved.name(self.dir.fs(), path, &mark)?;
+            let to = SafePath::parse(&name).map_err(|error| ApplyError::Journal(error.to_string()))?;
+            Ok(Keeping { path: path.clone(), to })
+        });
+        named.collect()
     }
 
     /// Writes the state of the release to come, and keeps its manifest.
@@ -280,15 +294,4 @@ impl Applier {
         let bytes = state.encode().map_err(DiskError::at("encode", folder::STATE_NEXT))?;
         Ok(folder::write_synced(fs, folder::STATE_NEXT, &bytes)?)
     }
-}
-
-/// A folder below `.samara/kept/` that is not there yet.
-fn next_kept(fs: &dyn Fs) -> Result<String, DiskError> {
-    let names = match fs.list(folder::KEPT) {
-        Ok(names) => names,
-        Err(error) if folder::is_absent(&error) => Vec::new(),
-        Err(error) => return Err(DiskError::at("read the folder", folder::KEPT)(error)),
-    };
-    let last = names.iter().flatten().filter_map(|name| name.parse::<u32>().ok()).max().unwrap_or(0);
-    Ok(format!("{}/{}", folder::KEPT, last.saturating_add(1)))
 }

@@ -4,7 +4,8 @@ use std::collections::{BTreeSet, HashSet};
 use std::path::Path;
 
 use super::ApplyError;
-use super::journal::{self, Journal, Moving, Placing, Removing, Stage};
+use super::journal::{self, Journal, Keeping, Moving, Placing, Removing, Stage};
+use super::mine::{Reserved, beside};
 use crate::folder::{self, DiskError, Fs, InstallDir, Listed, Meta};
 use crate::path::SafePath;
 
@@ -73,9 +74,11 @@ pub(super) fn finish(dir: &InstallDir, journal: &Journal, stage: Stage) -> Resul
         journal,
         applied: Applied { version: journal.version.clone(), ..Applied::default() },
         dirty: BTreeSet::new(),
+        reserved: None,
     };
-    if stage == Stage::Clear {
-        run.clear().map_err(ApplyError::Unfinished)?;
+    match stage {
+        Stage::Clear => run.clear().map_err(ApplyError::Unfinished)?,
+        Stage::Place => run.tell_kept().map_err(ApplyError::Unfinished)?,
     }
     run.place().map_err(ApplyError::Unfinished)?;
     run.replace_state().map_err(ApplyError::Unfinished)?;
@@ -92,6 +95,8 @@ struct Finish<'a> {
     applied: Applied,
     /// Folders whose names changed and are not yet durable.
     dirty: BTreeSet<String>,
+    /// Names that kept files may not take; made when one is asked for.
+    reserved: Option<Reserved>,
 }
 
 impl Finish<'_> {
@@ -132,8 +137,8 @@ impl Finish<'_> {
             self.touch(from.as_str());
         }
         self.dirty.insert(folder::STAGING.to_owned());
-        for path in &journal.keep_aside {
-            self.keep_aside(path)?;
+        for keeping in &journal.keep_aside {
+            self.keep(keeping)?;
         }
         for Removing { path, guard } in &journal.remove {
             match (self.stat(path.as_str())?, guard) {
@@ -180,26 +185,50 @@ impl Finish<'_> {
         Ok(true)
     }
 
-    /// Moves what lies at `path` below the kept folder, beside anything kept under that name before.
-    fn keep_aside(&mut self, path: &SafePath) -> Result<(), DiskError> {
-        let first = format!("{}/{path}", self.journal.kept);
-        if self.stat(path.as_str())?.is_none() {
-            if self.stat(&first)?.is_some() {
-                self.applied.kept.push((path.clone(), first));
+    /// Renames what the journal says is kept, unless that was done already.
+    fn keep(&mut self, keeping: &Keeping) -> Result<(), DiskError> {
+        let Keeping { path, to } = keeping;
+        let at = beside(path, to.as_str());
+        match (self.stat(path.as_str())?.is_some(), self.stat(&at)?.is_some()) {
+            (false, false) => {}
+            (false, true) => self.applied.kept.push((path.clone(), at)),
+            (true, false) => self.keep_as(path, at)?,
+            // Somebody took the name since.
+            (true, true) => self.keep_aside(path)?,
+        }
+        self.touch(path.as_str());
+        Ok(())
+    }
+
+    /// What was kept before a run that only has to place files.
+    fn tell_kept(&mut self) -> Result<(), DiskError> {
+        for Keeping { path, to } in &self.journal.keep_aside {
+            let at = beside(path, to.as_str());
+            if self.stat(&at)?.is_some() {
+                self.applied.kept.push((path.clone(), at));
             }
+        }
+        Ok(())
+    }
+
+    /// Renames what lies at `path` in its folder, to a name that nothing has.
+    fn keep_aside(&mut self, path: &SafePath) -> Result<(), DiskError> {
+        if self.stat(path.as_str())?.is_none() {
             return Ok(());
         }
-        let mut to = first.clone();
-        let mut count = 1;
-        while self.stat(&to)?.is_some() {
-            count += 1;
-            to = format!("{first}~{count}");
-        }
-        folder::ensure_parents(self.fs, &to)?;
-        for (end, _) in to.match_indices('/') {
-            self.dirty.insert(to.get(..end).unwrap_or_default().to_owned());
-        }
+        let reserved = self.reserved.get_or_insert_with(|| Reserved::by_journal(self.journal));
+        let name = reserved.name(self.fs, path, &self.journal.mark)?;
+        self.keep_as(path, beside(path, &name))
+    }
+
+    fn keep_as(&mut self, path: &SafePath, to: String) -> Result<(), DiskError> {
         self.rename(path.as_str(), &to)?;
+        // What was kept in a folder goes with it.
+        for (_, now) in &mut self.applied.kept {
+            if let Some(rest) = now.strip_prefix(path.as_str()).filter(|rest| rest.starts_with('/')) {
+                *now = format!("{to}{rest}");
+            }
+        }
         self.applied.kept.push((path.clone(), to));
         Ok(())
     }

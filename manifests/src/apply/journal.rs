@@ -6,7 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::ApplyError;
+use super::{ApplyError, mine};
 use crate::folder::{self, DiskError, Fs, Guard, Meta};
 use crate::hash;
 use crate::path::SafePath;
@@ -54,6 +54,14 @@ pub(super) struct Moving {
     pub slot: SafePath,
 }
 
+/// Something of the player's, renamed in its folder.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Keeping {
+    pub path: SafePath,
+    /// Its new name: one part.
+    pub to: SafePath,
+}
+
 /// A file or link removed while it still looks as it did.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Removing {
@@ -65,10 +73,10 @@ pub(super) struct Removing {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Journal {
     pub version: String,
-    /// The folder below `.samara/` that takes what is kept aside.
-    pub kept: String,
+    /// Ends the names of the player's files that are kept (see `mine`).
+    pub mark: String,
     pub moves: Vec<Moving>,
-    pub keep_aside: Vec<SafePath>,
+    pub keep_aside: Vec<Keeping>,
     pub remove: Vec<Removing>,
     pub remove_folders: Vec<SafePath>,
     pub clear_folders: Vec<SafePath>,
@@ -159,9 +167,8 @@ fn parse(bytes: &[u8]) -> Result<Journal, ApplyError> {
     if slots.into_iter().any(|slot| slot.as_str().contains('/')) {
         return Err(damaged("a staged file lies elsewhere"));
     }
-    let number = journal.kept.strip_prefix(folder::KEPT).and_then(|rest| rest.strip_prefix('/'));
-    if number.is_none_or(|number| number.is_empty() || !number.bytes().all(|b| b.is_ascii_digit())) {
-        return Err(damaged("the folder for kept files lies elsewhere"));
+    if !mine::is_mark(&journal.mark) || journal.keep_aside.iter().any(|kept| kept.to.as_str().contains('/')) {
+        return Err(damaged("a kept file lies elsewhere"));
     }
     Ok(journal)
 }
@@ -175,7 +182,8 @@ mod tests {
         let path = |text: &str| SafePath::parse(text).unwrap();
         let journal = Journal {
             version: "2".into(),
-            kept: format!("{}/1", folder::KEPT),
+            mark: "mine-2026-11-22".to_owned(),
+            keep_aside: vec![Keeping { path: path("a/c"), to: path("c.mine-2026-11-22") }],
             moves: vec![Moving { from: path("a/b"), slot: path("move-1") }],
             remove_folders: vec![path("a")],
             ..Journal::default()
@@ -192,9 +200,11 @@ mod tests {
             flipped[at] ^= 0x20;
             assert!(parse(&flipped).is_err(), "changed at {at}");
         }
-        for kept in ["", ".samara/kept", ".samara/kept/", ".samara/kept/1/..", "data/1", ".samara/kept/x"] {
-            assert!(parse(&encode(&Journal { kept: kept.into(), ..journal.clone() })).is_err(), "{kept}");
+        for mark in ["", "mine-", "mine-2026-11-22/..", "mine/../x", "x"] {
+            assert!(parse(&encode(&Journal { mark: mark.into(), ..journal.clone() })).is_err(), "{mark}");
         }
+        let keep_aside = vec![Keeping { path: path("a"), to: path("b/c") }];
+        assert!(parse(&encode(&Journal { keep_aside, ..journal.clone() })).is_err());
         let elsewhere = Moving { from: path("a"), slot: path("x/y") };
         assert!(parse(&encode(&Journal { moves: vec![elsewhere], ..journal })).is_err());
     }

@@ -13,6 +13,7 @@
 mod commit;
 mod finish;
 mod journal;
+mod mine;
 mod peek;
 mod stage;
 #[cfg(test)]
@@ -162,6 +163,7 @@ pub struct Applier {
     staged: Mutex<BTreeMap<usize, BlockMap>>,
     relied: HashMap<SafePath, Guard>,
     threads: usize,
+    day: Option<jiff::civil::Date>,
 }
 
 impl std::fmt::Debug for Applier {
@@ -192,7 +194,7 @@ impl Applier {
         });
         let staged = Mutex::new(staged.collect());
         let threads = std::thread::available_parallelism().map_or(2, usize::from).min(8);
-        let applier = Self { dir, target, plan, slots, staged, relied, threads };
+        let applier = Self { dir, target, plan, slots, staged, relied, threads, day: None };
         applier.check_permission()?;
         applier.check_space_before()?;
         applier.open_staging()?;
@@ -203,6 +205,14 @@ impl Applier {
     #[must_use]
     pub fn with_threads(mut self, threads: usize) -> Self {
         self.threads = threads.max(1);
+        self
+    }
+
+    /// Says which day it is, for the names of the player's files that are kept: `name.mine-2026-11-22`. Without it they
+    /// are called `name.mine`.
+    #[must_use]
+    pub fn on_day(mut self, day: jiff::civil::Date) -> Self {
+        self.day = Some(day);
         self
     }
 

@@ -6,11 +6,11 @@
 //!         manifests/     the manifest of the release in place, by its SHA-256
 //!         leaves/        16 KiB leaf hashes by file identity, checked up to the root whenever read
 //!         staging/       files of the next release, not yet in place
-//!         kept/N/        the player's files that stood in the way, as they were
 //!         journal.*      an apply that passed its commit (see `apply::journal`)
 //!         ledger.json    bytes in and out
 //! ```
-//! With no journal there, removing `.samara/` leaves a working game.
+//! With no journal there, removing `.samara/` leaves a working game. The player's files that stood in the way of an
+//! update lie beside what came in their place, as `name.mine-2026-11-22`.
 
 mod error;
 mod fs;
@@ -37,6 +37,7 @@ pub const PRIVATE: &str = ".samara";
 pub(crate) const STATE_FILE: &str = ".samara/state.json";
 pub(crate) const STATE_NEXT: &str = ".samara/state.next";
 pub(crate) const STAGING: &str = ".samara/staging";
+/// Where earlier launchers put the player's files; an uninstall leaves it.
 pub(crate) const KEPT: &str = ".samara/kept";
 pub(crate) const LEAVES: &str = ".samara/leaves";
 pub(crate) const MANIFESTS: &str = ".samara/manifests";

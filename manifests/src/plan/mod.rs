@@ -110,7 +110,7 @@ pub struct Plan {
     pub ops: Vec<Op>,
     /// Files and links only the old release lists.
     pub remove: Vec<Removal>,
-    /// The player's files in the way, moved below `.samara/kept/`: changed ones, and unlisted ones of a new file's name.
+    /// The player's files in the way, renamed to `name.mine-DATE`: changed ones, and unlisted ones of a new file's name.
     pub keep_aside: Vec<SafePath>,
     /// Folders where a file must go: removed when empty by then, kept aside whole otherwise.
     pub clear_folders: Vec<SafePath>,

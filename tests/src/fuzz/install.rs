@@ -58,6 +58,6 @@ pub fn journal(data: &[u8]) -> bool {
 
 /// See [`journal`].
 pub fn journal_seeds() -> Vec<Vec<u8>> {
-    let body = r#"{"version":"2","kept":".samara/kept/1","moves":[{"from":"old.bin","slot":"s1"}],"keep_aside":["mod.txt"],"remove":[{"path":"old.bin","guard":null}],"remove_folders":["a/b"],"clear_folders":["c"],"create_folders":["d"],"place":[{"slot":"s0","path":"d/new.bin","guard":{"len":3,"mtime":1,"ino":2}}],"set_executable":[["d/new.bin",true]]}"#;
+    let body = r#"{"version":"2","mark":"mine-2026-11-22","moves":[{"from":"old.bin","slot":"s1"}],"keep_aside":[{"path":"mod.txt","to":"mod.txt.mine-2026-11-22"}],"remove":[{"path":"old.bin","guard":null}],"remove_folders":["a/b"],"clear_folders":["c"],"create_folders":["d"],"place":[{"slot":"s0","path":"d/new.bin","guard":{"len":3,"mtime":1,"ino":2}}],"set_executable":[["d/new.bin",true]]}"#;
     [0, 1, 3].map(|kind: u8| [&[kind], body.as_bytes()].concat()).into()
 }

@@ -116,6 +116,9 @@ fn a_file_the_player_changed_is_kept_aside() {
         summary.kept_aside.iter().map(|path| std::fs::read_to_string(dir.join(path)).unwrap()).collect();
     kept.sort();
     assert_eq!(kept, ["a mod that got here first", "my own notes"]);
+    let is_named =
+        |path: &&String| path.starts_with("readme.txt.mine-2") || path.starts_with("new/file.mine-2");
+    assert_eq!(summary.kept_aside.iter().filter(is_named).count(), 2, "{:?}", summary.kept_aside);
     // What was kept survives the end of the game.
     let Outcome::Uninstalled(report) = player.run(Operation::Uninstall { dir: dir.clone() }).unwrap() else {
         panic!()

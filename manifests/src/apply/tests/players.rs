@@ -10,7 +10,7 @@ use crate::plan::PlanOptions;
 use crate::verify::Depth;
 use std::sync::Arc;
 
-/// Every file's content below the folder, `.samara/kept/` included, other records not.
+/// Every file's content below the folder.
 fn all_contents(root: &Path) -> Vec<String> {
     fn walk(dir: &Path, found: &mut Vec<String>) {
         for entry in std::fs::read_dir(dir).unwrap() {
@@ -184,12 +184,22 @@ fn kept_in_a_table() {
         let (temp, dir) = installed(&old);
         (case.player)(temp.path());
         let (applied, _) = update(&dir, &new, Depth::Quick, options()).unwrap();
-        assert_eq!(read_tree(temp.path()), with_beside(&new.tree, &case.beside), "{}", case.name);
+        let found = read_tree(temp.path());
+        assert_eq!(without_kept(found.clone()), with_beside(&new.tree, &case.beside), "{}", case.name);
         let kept: Vec<&str> = applied.kept.iter().map(|(path, _)| path.as_str()).collect();
         assert_eq!(kept, case.kept, "{}", case.name);
         for (path, now) in &applied.kept {
-            assert!(now.starts_with(".samara/kept/1/"), "{path} is at {now}");
+            assert_eq!(*now, format!("{path}.mine-2026-11-22"));
             assert!(temp.path().join(now).symlink_metadata().is_ok());
+        }
+        // Whatever comes next, a kept file is nobody's business.
+        for next in [&old, &new] {
+            let (applied, _) = update(&dir, next, Depth::Full, options()).unwrap();
+            assert!(applied.kept.is_empty(), "{}", case.name);
+            let (mut before, mut now) = (found.clone(), read_tree(temp.path()));
+            before.retain(|path, _| is_kept(path));
+            now.retain(|path, _| is_kept(path));
+            assert_eq!(now, before, "{}", case.name);
         }
     }
 }
@@ -218,7 +228,7 @@ fn kept_when_killed_at_every_change() {
             recover(&dir).unwrap();
             update(&dir, &new, Depth::Quick, options()).unwrap();
             assert_eq!(mine(temp.path()), before, "{} at {at}", case.name);
-            let found = read_tree(temp.path());
+            let found = without_kept(read_tree(temp.path()));
             assert_eq!(found, with_beside(&new.tree, &case.beside), "{} at {at}", case.name);
             if steps.hit.lock().unwrap().is_none() {
                 break;
@@ -227,6 +237,43 @@ fn kept_when_killed_at_every_change() {
         }
     }
     println!("{tried} points");
+}
+
+/// Three files kept on one day under one name, a fourth where the release has that very name, and one of the longest.
+#[test]
+fn kept_names_are_free_and_legal() {
+    let long = format!("{}.cfg", "n".repeat(251));
+    let dated = "b.mine-2026-11-22";
+    let old = release(1, &tree(&[("d/cfg", file("1")), ("b", file("1")), (&long, file("1"))]));
+    let new = tree(&[("d/cfg", file("2")), ("b", file("2")), (dated, file("new")), (&long, file("2"))]);
+    let new = release(2, &new);
+    let (temp, dir) = installed(&old);
+    let mut want = new.tree.clone();
+    for (at, next) in [(1, &new), (2, &old), (3, &new)] {
+        let text = format!("mine {at}");
+        write(temp.path(), "d/cfg", &text);
+        let (applied, _) = update(&dir, next, Depth::Quick, options()).unwrap();
+        let name = match at {
+            1 => "d/cfg.mine-2026-11-22".to_owned(),
+            _ => format!("d/cfg.mine-2026-11-22~{at}"),
+        };
+        assert_eq!(applied.kept.len(), 1);
+        assert_eq!(applied.kept[0].1, name);
+        want.insert(name, file(text));
+    }
+    assert_eq!(read_tree(temp.path()), want);
+    update(&dir, &old, Depth::Quick, options()).unwrap();
+    for path in ["b", &long] {
+        write(temp.path(), path, "mine");
+    }
+    let (applied, _) = update(&dir, &new, Depth::Quick, options()).unwrap();
+    let kept: Vec<&str> = applied.kept.iter().map(|(_, now)| now.as_str()).collect();
+    let cut = format!("{}.mine-2026-11-22", "n".repeat(239));
+    assert_eq!(kept, ["b.mine-2026-11-22~2", &cut]);
+    for path in kept {
+        want.insert(path.to_owned(), file("mine"));
+    }
+    assert_eq!(read_tree(temp.path()), want);
 }
 
 #[test]
@@ -265,6 +312,7 @@ fn adopting_reuses_what_is_there_and_loses_nothing() {
     assert_eq!(kept, ["a"]);
     let mut want = there.clone();
     want.extend(new.tree.clone());
+    want.insert("a.mine-2026-11-22".to_owned(), there["a"].clone());
     assert_eq!(read_tree(temp.path()), want);
     // Without its records the folder can be taken over again, and nothing is fetched.
     drop(dir);

@@ -112,6 +112,20 @@ pub(crate) fn release(sequence: u64, tree: &Tree) -> Release {
     Release { tree: tree.clone(), target: Target { manifest: manifest.into(), bytes, channel: None }, leaves }
 }
 
+/// The day of every update in a test.
+pub(crate) const DAY: jiff::civil::Date = jiff::civil::date(2026, 11, 22);
+
+/// What the player's files are called that were kept on [`DAY`].
+pub(crate) fn is_kept(path: &str) -> bool {
+    path.contains(".mine-2026-11-22")
+}
+
+/// A tree but for what was kept of the player's.
+pub(crate) fn without_kept(mut tree: Tree) -> Tree {
+    tree.retain(|path, _| !is_kept(path));
+    tree
+}
+
 pub(crate) fn options() -> PlanOptions {
     PlanOptions::default()
 }
@@ -133,7 +147,7 @@ pub(crate) fn update(
         Err(crate::verify::SurveyError::Disk(error)) => return Err(error.into()),
         Err(crate::verify::SurveyError::Cancelled) => return Err(ApplyError::Cancelled),
     };
-    let applier = Applier::new(Arc::clone(dir), release.target.clone(), plan)?.with_threads(1);
+    let applier = Applier::new(Arc::clone(dir), release.target.clone(), plan)?.with_threads(1).on_day(DAY);
     applier.prepare(release, &())?;
     let mut fetched = 0;
     for (index, ranges) in applier.missing() {
