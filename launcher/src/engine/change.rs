@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use futures_util::future::BoxFuture;
 use manifests::apply::{self, Applied, Applier, ApplyError};
+use manifests::folder::Listed;
 use manifests::plan::{self, Local, Plan};
 use manifests::release::FileIdentity;
 use manifests::reuse;
@@ -270,11 +271,18 @@ async fn fetch_content(
             goal.repo.content(context.http().await?, &goal.dir, manifest.clone()).await?
         }
     };
-    let mut large: Vec<FileIdentity> = manifest.files.iter().map(|file| file.identity).collect();
-    large.extend(&plan.wants_leaves);
-    large.retain(|identity| content.needs_leaves(identity));
-    large.sort();
-    large.dedup();
+    let state = goal.dir.state();
+    let here = |path| match state.files.get(path) {
+        Some(Listed::File { id, .. }) => Some(*id),
+        _ => None,
+    };
+    let mut large: Vec<(FileIdentity, Option<FileIdentity>)> =
+        manifest.files.iter().map(|file| (file.identity, here(&file.path))).collect();
+    large.extend(plan.wants_leaves.iter().map(|identity| (*identity, None)));
+    large.retain(|(identity, _)| content.needs_leaves(identity));
+    // Of several entries for one file the one that knows more comes first.
+    large.sort_by_key(|(identity, like)| (*identity, like.is_none()));
+    large.dedup_by_key(|(identity, _)| *identity);
     goal.repo.fetch_leaves(context.http().await?, &goal.dir, large).await?;
     Ok(content)
 }

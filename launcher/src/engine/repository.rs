@@ -107,19 +107,20 @@ impl Repository {
     }
 
     /// Brings the published leaf hashes of these files into the install, as far as they can be had. They are checked
-    /// up to the root; without them a file is verified by whole pieces.
+    /// up to the root; without them a file is verified by whole pieces. With each comes what lies at its path, when that is
+    /// known: leaves that differ little from those are kept as the difference.
     pub(crate) async fn fetch_leaves(
         &self,
         http: &Http,
         dir: &InstallDir,
-        files: Vec<FileIdentity>,
+        files: Vec<(FileIdentity, Option<FileIdentity>)>,
     ) -> Result<usize, LaunchError> {
-        let missing = files.into_iter().filter(|identity| dir.leaves(identity).is_none());
-        let fetches = missing.map(async |identity| {
+        let missing = files.into_iter().filter(|(identity, _)| dir.leaves(identity).is_none());
+        let fetches = missing.map(async |(identity, like): (FileIdentity, Option<FileIdentity>)| {
             let url = self.at(&format!("blobs/{identity}.leaves"))?;
             let len = identity.len.div_ceil(16_384) * 32;
             match http.get(&url, Limits::for_len(len)).await {
-                Ok(bytes) => Ok(dir.put_leaves(&identity, &bytes)?),
+                Ok(bytes) => Ok(dir.put_leaves(&identity, &bytes, like.as_ref())?),
                 Err(HttpError::NotFound { .. } | HttpError::TooLong { .. }) => Ok(false),
                 Err(HttpError::Failed(error)) => Err(error),
             }

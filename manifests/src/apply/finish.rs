@@ -288,7 +288,7 @@ fn tidy(dir: &InstallDir) {
     let mut useful = HashSet::new();
     for listed in state.files.values() {
         if let Listed::File { id, .. } = listed {
-            useful.insert(format!("{}/{id}", folder::LEAVES));
+            useful.extend(folder::leaf_files(dir.fs(), id));
         }
     }
     if let Some(release) = &state.release {

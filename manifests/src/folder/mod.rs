@@ -4,7 +4,7 @@
 //! .samara/state.json     release in place, what each of its files looked like (see `state`)
 //!         lock           held while a launcher works here
 //!         manifests/     the manifest of the release in place, by its SHA-256
-//!         leaves/        16 KiB leaf hashes by file identity, checked up to the root whenever read
+//!         leaves/        16 KiB leaf hashes by file identity, checked up to the root when read (see `leaves`)
 //!         staging/       files of the next release, not yet in place
 //!         journal.*      an apply that passed its commit (see `apply::journal`)
 //!         ledger.json    bytes in and out
@@ -14,6 +14,7 @@
 
 mod error;
 mod fs;
+mod leaves;
 mod platform;
 mod state;
 
@@ -29,6 +30,7 @@ use crate::release::FileIdentity;
 pub use error::{DiskError, FolderError};
 pub(crate) use fs::is_absent;
 pub use fs::{Access, CapFs, Fs, FsFile, Guard, Meta};
+pub(crate) use leaves::leaf_files;
 pub(crate) use platform::is_locked;
 pub use state::{InstalledRelease, Ledger, LedgerEntry, Listed, MAX_STATE_BYTES, STATE_SCHEMA, State};
 
@@ -75,6 +77,7 @@ pub struct InstallDir {
     path: PathBuf,
     fs: Arc<dyn Fs>,
     state: Mutex<Arc<State>>,
+    remembered: leaves::Remembered,
     /// The lock goes with the handle, also when the process is killed.
     _lock: Option<File>,
 }
@@ -145,7 +148,8 @@ impl InstallDir {
     /// [`FolderError`] when `state.json` is missing or cannot be read.
     pub fn over(path: &Path, fs: Arc<dyn Fs>, lock: Option<File>) -> Result<Self, FolderError> {
         let state = read_state(&*fs)?.ok_or_else(|| FolderError::NotInstalled(path.display().to_string()))?;
-        Ok(Self { path: path.to_owned(), fs, state: Mutex::new(Arc::new(state)), _lock: lock })
+        let state = Mutex::new(Arc::new(state));
+        Ok(Self { path: path.to_owned(), fs, state, remembered: Default::default(), _lock: lock })
     }
 
     /// Where it lies.
@@ -188,20 +192,6 @@ impl InstallDir {
             Some(Meta::File { guard, .. }) => Ok(Some(guard)),
             _ => Ok(None),
         }
-    }
-
-    /// Keeps published leaf hashes, after checking them against the file's root.
-    ///
-    /// # Errors
-    /// `Ok(false)` when they are not that file's; [`DiskError`].
-    pub fn put_leaves(&self, identity: &FileIdentity, bytes: &[u8]) -> Result<bool, DiskError> {
-        let Some(leaves) = hash::leaves_from_bytes(bytes) else { return Ok(false) };
-        if !hash::leaves_match(identity, &leaves) {
-            return Ok(false);
-        }
-        ensure_dir(&*self.fs, LEAVES)?;
-        put(&*self.fs, &format!("{LEAVES}/{identity}"), bytes)?;
-        Ok(true)
     }
 
     /// The manifest of the release in place, as it was signed; `None` when the copy is missing or not the right one.
@@ -250,15 +240,6 @@ impl InstallDir {
         let path = format!("{PRIVATE}/{name}");
         ensure_parents(&*self.fs, &path)?;
         put(&*self.fs, &path, bytes)
-    }
-}
-
-impl LeafSource for InstallDir {
-    fn leaves(&self, identity: &FileIdentity) -> Option<Arc<[Hash]>> {
-        let max = hash::leaf_count(identity.len).checked_mul(32)?;
-        let bytes = get(&*self.fs, &format!("{LEAVES}/{identity}"), max).ok()??;
-        let leaves = hash::leaves_from_bytes(&bytes)?;
-        hash::leaves_match(identity, &leaves).then(|| leaves.into())
     }
 }
 

@@ -51,12 +51,14 @@ fn leaves_are_believed_only_up_to_the_root() {
     let mut wrong = bytes.clone();
     wrong[40] ^= 1;
     for bad in [&wrong[..], &bytes[..bytes.len() - 1], &bytes[..bytes.len() - 32], &[]] {
-        assert!(!dir.put_leaves(&hashed.identity, bad).unwrap());
+        assert!(!dir.put_leaves(&hashed.identity, bad, None).unwrap());
         assert!(dir.leaves(&hashed.identity).is_none());
     }
-    assert!(dir.put_leaves(&hashed.identity, &bytes).unwrap());
+    assert!(dir.put_leaves(&hashed.identity, &bytes, None).unwrap());
     assert_eq!(*dir.leaves(&hashed.identity).unwrap(), hashed.leaves[..]);
     std::fs::write(temp.path().join(format!(".samara/leaves/{}", hashed.identity)), wrong).unwrap();
+    drop(dir);
+    let dir = InstallDir::open(temp.path()).unwrap();
     assert!(dir.leaves(&hashed.identity).is_none());
 }
 
