@@ -1,6 +1,7 @@
 //! From a torrent's address space to its files: blocks as slices ready to be sent. Everything that can block is for
 //! the pool.
 
+use super::gate::{Gate, Pass};
 use crate::disk::{ReadBufs, Store};
 use crate::metainfo::{Span, Torrent};
 use crate::swarm::IoFault;
@@ -21,6 +22,8 @@ pub(super) struct Files {
     pub(super) torrent: Arc<Torrent>,
     pub(super) store: Arc<dyn Store>,
     pub(super) bufs: ReadBufs,
+    /// Files that peers are not served from.
+    pub(super) gate: Arc<Gate>,
 }
 
 /// The text a person gets to see.
@@ -31,6 +34,9 @@ pub(super) fn fault(error: &io::Error) -> IoFault {
 impl Files {
     /// The block's bytes if they can be had without blocking; pads are zeros.
     pub(super) fn block_at_once(&self, block: BlockRef) -> Option<Vec<Bytes>> {
+        if self.gate.is_closed(self.files_of(block)) {
+            return None;
+        }
         let mut parts = Vec::with_capacity(1);
         for span in self.torrent.layout.spans(block) {
             match span.file {
@@ -41,8 +47,28 @@ impl Files {
         Some(parts)
     }
 
-    /// Reads one block; blocks.
+    fn files_of(&self, block: BlockRef) -> impl Iterator<Item = FileIndex> + '_ {
+        self.torrent.layout.spans(block).filter_map(|span| span.file)
+    }
+
+    /// Reads blocks to be sent to peers, as far as their files are not closed; blocks. One result for each, in order.
+    pub(super) fn read_for_peers(&self, wanted: &[BlockRef]) -> Vec<Result<Vec<Bytes>, IoFault>> {
+        let enter = |block: &BlockRef| self.gate.enter(self.files_of(*block).collect(), true);
+        let passes: Vec<Option<Pass>> = wanted.iter().map(enter).collect();
+        let open: Vec<BlockRef> =
+            wanted.iter().zip(&passes).filter(|(_, pass)| pass.is_some()).map(|(block, _)| *block).collect();
+        let mut read = self.read_blocks(&open).into_iter();
+        let nothing = || Err(IoFault("nothing was read".to_owned()));
+        let result = |pass: &Option<Pass>| match pass {
+            Some(_) => read.next().unwrap_or_else(nothing),
+            None => Err(IoFault("it is about to change".to_owned())),
+        };
+        passes.iter().map(result).collect()
+    }
+
+    /// Reads one block for ourselves; blocks.
     pub(super) fn read_block(&self, block: BlockRef) -> Result<Vec<Bytes>, IoFault> {
+        let _pass = self.gate.enter(self.files_of(block).collect(), false);
         self.read_blocks(&[block]).pop().unwrap_or_else(|| Err(IoFault("nothing was read".to_owned())))
     }
 

@@ -15,6 +15,7 @@
 mod config;
 mod limiter;
 mod bufs;
+mod gate;
 mod files;
 mod recent;
 mod storage;

@@ -3,15 +3,15 @@
 use super::accept::Door;
 use super::bufs::RecvBufs;
 use super::conn::{Common, Link};
-use super::driver::{Clock, Driver, Inbox, Parts};
+use super::driver::{Clock, Driver, Inbox, Order, Parts};
 use super::http::Http;
 use super::{AddSwarm, Limiter, NetError, NodeConfig};
 use crate::swarm::{Command, Event, Role, Start, Stats, Swarm, SwarmConfig};
-use crate::units::{InfoHashV1, InfoHashV2, PeerId, WireHash};
+use crate::units::{FileIndex, InfoHashV1, InfoHashV2, PeerId, WireHash};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use tokio::net::TcpListener;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -109,7 +109,7 @@ impl Node {
         let (stats_sender, stats) = watch::channel(Stats::default());
         let (reading, reading_receiver) = watch::channel(true);
         if !add.peers.is_empty() {
-            let _ = command_sender.send(Command::AddPeers(add.peers.clone()));
+            let _ = command_sender.send(Order::Command(Command::AddPeers(add.peers.clone())));
         }
         let files = OnceLock::new();
         if let Start::Content(content) = &add.start {
@@ -190,7 +190,7 @@ pub struct SwarmHandle {
     /// What happens, in order. When the owner falls far behind, the swarm stops reading from its peers.
     pub events: mpsc::Receiver<Event>,
     control: SwarmControl,
-    _commands: mpsc::UnboundedSender<Command>,
+    _commands: mpsc::UnboundedSender<Order>,
     driver: JoinHandle<()>,
 }
 
@@ -228,7 +228,7 @@ impl SwarmHandle {
 /// Commands and numbers of a swarm, for any number of tasks. Does not keep the swarm running.
 #[derive(Clone, Debug)]
 pub struct SwarmControl {
-    commands: mpsc::WeakUnboundedSender<Command>,
+    commands: mpsc::WeakUnboundedSender<Order>,
     stats: watch::Receiver<Stats>,
 }
 
@@ -238,8 +238,24 @@ impl SwarmControl {
     /// # Errors
     /// [`NetError::Stopped`].
     pub fn command(&self, command: Command) -> Result<(), NetError> {
+        self.order(Order::Command(command))
+    }
+
+    fn order(&self, order: Order) -> Result<(), NetError> {
         let sender = self.commands.upgrade().ok_or(NetError::Stopped)?;
-        sender.send(command).map_err(|_| NetError::Stopped)
+        sender.send(order).map_err(|_| NetError::Stopped)
+    }
+
+    /// Stops offering files that are about to be written in place. When it returns, peers that understand it have been
+    /// told (BEP 54), what they had asked for is rejected, nobody reads these files for peers, and nobody will until
+    /// [`Command::Restore`].
+    ///
+    /// # Errors
+    /// [`NetError::Stopped`]: then nobody reads them either.
+    pub async fn withdraw(&self, files: Vec<FileIndex>) -> Result<(), NetError> {
+        let (drained, done) = oneshot::channel();
+        self.order(Order::Withdraw(files, drained))?;
+        done.await.map_err(|_| NetError::Stopped)
     }
 
     /// The state of things, at most half a second ago.

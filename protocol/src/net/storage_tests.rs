@@ -46,7 +46,15 @@ fn files(layout: Layout) -> (Files, Arc<Recorder>) {
         private: false,
     };
     let store = Arc::new(Recorder::default());
-    (Files { torrent: Arc::new(torrent), store: Arc::clone(&store) as _, bufs: ReadBufs::default() }, store)
+    (
+        Files {
+            torrent: Arc::new(torrent),
+            store: Arc::clone(&store) as _,
+            bufs: ReadBufs::default(),
+            gate: Arc::default(),
+        },
+        store,
+    )
 }
 
 fn block(piece: u32, offset: u32, len: u32) -> BlockRef {

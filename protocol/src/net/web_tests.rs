@@ -32,7 +32,12 @@ fn link() -> (Link, mpsc::Receiver<Feed>, watch::Sender<bool>) {
         private: false,
     };
     let store = FileStore::new(DirSource::new(Path::new("nowhere"), ["a"]).unwrap());
-    let files = Files { torrent: Arc::new(torrent), store: Arc::new(store), bufs: ReadBufs::default() };
+    let files = Files {
+        torrent: Arc::new(torrent),
+        store: Arc::new(store),
+        bufs: ReadBufs::default(),
+        gate: Arc::default(),
+    };
     let (feed, feeds) = mpsc::channel(64);
     let (reading_sender, reading) = watch::channel(true);
     let shared = Common {

@@ -8,13 +8,14 @@ mod hostile;
 mod http;
 
 use build::{Build, PIECE_LEN, completed, until};
-use protocol::disk::{DirSource, FileSource, FileStamp, FileStore, MmapStore};
+use protocol::blockset::BlockSet;
+use protocol::disk::{DirSource, FileSource, FileStamp, FileStore, MmapStore, Store};
 use protocol::metainfo::Mode;
 use protocol::net::{AddSwarm, Limiter, NetError, Node, NodeConfig};
 use protocol::swarm::{Command, Event, Role};
 use protocol::units::FileIndex;
 use std::fs::File;
-use std::io;
+use std::io::{self, IoSlice};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -98,6 +99,71 @@ async fn a_file_that_the_game_rewrote_is_withdrawn_and_the_rest_is_served() {
         done = leech.stats().done_bytes;
     }
     assert_eq!(leech.stats().corrupt_bytes, 0);
+    tokio::join!(node.shutdown(), seed_node.shutdown());
+}
+
+/// Reading of one file takes until it is let go.
+struct Slow {
+    files: FileStore<DirSource>,
+    slow: FileIndex,
+    begun: tokio::sync::mpsc::UnboundedSender<()>,
+    go: std::sync::Mutex<std::sync::mpsc::Receiver<()>>,
+}
+
+impl Store for Slow {
+    fn read_at(&self, file: FileIndex, offset: u64, buf: &mut [u8]) -> io::Result<()> {
+        if file == self.slow {
+            self.begun.send(()).unwrap();
+            // An error is that nobody holds it back any more.
+            let _ = self.go.lock().unwrap().recv();
+        }
+        self.files.read_at(file, offset, buf)
+    }
+
+    fn write_at(&self, file: FileIndex, offset: u64, bufs: &[IoSlice<'_>]) -> io::Result<()> {
+        self.files.write_at(file, offset, bufs)
+    }
+
+    fn sync(&self, file: FileIndex) -> io::Result<()> {
+        self.files.sync(file)
+    }
+}
+
+#[tokio::test]
+async fn a_withdrawn_file_is_read_to_the_end_of_what_was_begun_and_not_after() {
+    let build = Build::new(Mode::Hybrid, &[200_000, 400_000, 200_000]);
+    let (begun, mut reading) = tokio::sync::mpsc::unbounded_channel();
+    let (let_go, go) = std::sync::mpsc::channel();
+    let slow = FileIndex(1);
+    let files = FileStore::new(build.source(build.dir.path()));
+    let (seed_node, seed) =
+        build.seed(Arc::new(Slow { files, slow, begun, go: std::sync::Mutex::new(go) })).await;
+    let into = tempfile::tempdir().unwrap();
+    let (node, leech) = build.leech(into.path(), vec![seed_node.local_addr().unwrap()]).await;
+    reading.recv().await.unwrap();
+    let control = seed.control();
+    let mut withdrawn = tokio::spawn(async move { control.withdraw(vec![slow]).await });
+    // A command that comes after it was performed, and it still waits.
+    let mut seed = seed;
+    until(&mut seed, |event| matches!(event, Event::Withdrawn(file) if *file == slow)).await;
+    assert!(futures_util::poll!(&mut withdrawn).is_pending(), "a read is under way");
+    drop(let_go);
+    withdrawn.await.unwrap().unwrap();
+    while reading.try_recv().is_ok() {}
+    // The others come whole, of this one no more is read.
+    let mut stats = leech.control().watch_stats();
+    while stats.borrow_and_update().done_bytes < 400_000 {
+        stats.changed().await.unwrap();
+    }
+    assert!(reading.try_recv().is_err(), "read after it was withdrawn");
+    assert!(!leech.stats().complete && leech.stats().corrupt_bytes == 0);
+    // And back again.
+    let have = BlockSet::full(build.torrent.layout.block_count());
+    seed.command(Command::Restore { file: slow, have, leaves: None }).unwrap();
+    let mut leech = leech;
+    completed(&mut leech).await;
+    build.assert_copied(into.path());
+    seed.shutdown().await;
     tokio::join!(node.shutdown(), seed_node.shutdown());
 }
 

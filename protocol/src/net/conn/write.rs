@@ -142,7 +142,7 @@ impl Writer {
             return ready;
         }
         let files = files.clone();
-        let read = tokio::task::spawn_blocking(move || files.read_blocks(&blocks));
+        let read = tokio::task::spawn_blocking(move || files.read_for_peers(&blocks));
         read.await.unwrap_or_else(|error| vec![Err(IoFault(error.to_string()))])
     }
 

@@ -13,12 +13,12 @@ use super::storage::{DiskQueue, Done, Report};
 use super::{NodeLimits, WebSeed};
 use crate::disk::Store;
 use crate::swarm::{Command, ConnId, Event, Input, JobId, Rates, Stats, Swarm};
-use crate::units::Time;
+use crate::units::{FileIndex, Time};
 use conns::Conns;
 use owner::Owner;
 use std::collections::HashMap;
 use std::sync::Arc;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -69,7 +69,16 @@ pub(super) struct Parts {
 /// What a driver listens to.
 pub(super) struct Inbox {
     pub(super) feed: mpsc::Receiver<Feed>,
-    pub(super) commands: mpsc::UnboundedReceiver<Command>,
+    pub(super) commands: mpsc::UnboundedReceiver<Order>,
+}
+
+/// What an owner asks.
+#[derive(Debug)]
+pub(super) enum Order {
+    /// Of the machine.
+    Command(Command),
+    /// To withdraw files and say when nobody reads them any more.
+    Withdraw(Vec<FileIndex>, oneshot::Sender<()>),
 }
 
 /// Invariant: nothing here waits for a connection, a disk or the owner; they wait for the driver.
@@ -121,7 +130,10 @@ impl Driver {
                 biased;
                 Some(report) = from_disk.recv() => driver.disk_report(report),
                 command = inbox.commands.recv(), if driver.stop_by.is_none() => {
-                    driver.command(command.unwrap_or(Command::Shutdown));
+                    match command.unwrap_or(Order::Command(Command::Shutdown)) {
+                        Order::Command(command) => driver.command(command),
+                        Order::Withdraw(files, drained) => driver.withdraw(files, drained),
+                    }
                 }
                 taken = inbox.feed.recv_many(&mut feeds, MAX_FEEDS), if !driver.stopped => {
                     debug_assert!(taken > 0, "the driver holds a sender");
@@ -247,6 +259,9 @@ impl Driver {
         if let Command::Start(content) = &command {
             self.set_files(Arc::clone(&content.torrent));
         }
+        if let (Command::Restore { file, .. }, Some(files)) = (&command, self.link.files.get()) {
+            files.gate.open(*file);
+        }
         if let Command::SetRates(rates) = command {
             self.own_rates = rates;
             return;
@@ -254,8 +269,26 @@ impl Driver {
         self.handle(Input::Command(command));
     }
 
+    /// The machine rejects what is queued; what is in the hands of connections is read now or not at all.
+    fn withdraw(&mut self, files: Vec<FileIndex>, drained: oneshot::Sender<()>) {
+        for &file in &files {
+            self.handle(Input::Command(Command::Withdraw(file)));
+        }
+        let gate = self.link.files.get().map(|held| Arc::clone(&held.gate));
+        for &file in &files {
+            gate.iter().for_each(|gate| gate.close(file));
+        }
+        self.tasks.spawn(async move {
+            if let Some(gate) = gate {
+                gate.drained(&files).await;
+            }
+            // Who asked may be gone.
+            let _ = drained.send(());
+        });
+    }
+
     pub(super) fn files(torrent: Arc<crate::metainfo::Torrent>, store: Arc<dyn Store>) -> Files {
-        Files { torrent, store, bufs: crate::disk::ReadBufs::default() }
+        Files { torrent, store, bufs: crate::disk::ReadBufs::default(), gate: Arc::default() }
     }
 
     fn set_files(&mut self, torrent: Arc<crate::metainfo::Torrent>) {
