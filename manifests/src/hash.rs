@@ -166,6 +166,13 @@ impl BlockMap {
         }
     }
 
+    /// Takes every block that has a byte in `range` out again.
+    pub fn clear_range(&mut self, range: std::ops::Range<u64>) {
+        for block in range.start / BLOCK_LEN..range.end.min(self.len).div_ceil(BLOCK_LEN) {
+            self.set(block, false);
+        }
+    }
+
     /// Takes the block out again.
     pub fn clear(&mut self, block: u64) {
         self.set(block, false);

@@ -110,6 +110,11 @@ impl SafePath {
         }
     }
 
+    /// The launcher's own place for undo data, which no release can name.
+    pub(crate) fn undo(record: u32, slot: u32) -> Self {
+        Self(format!("{PRIVATE_DIR}/undo/{record}/{slot}"))
+    }
+
     /// Joins and checks parts, as metainfo files list them. A part with a slash in it is refused.
     ///
     /// # Errors

@@ -78,7 +78,7 @@ fn wants(target: &ReleaseManifest, plan: &Plan, leaves: &dyn LeafSource, sums: &
         let id = file.identity;
         let missing = match op {
             Op::Fetch => vec![Range { start: 0, end: id.len }],
-            Op::Rebuild { fetch, .. } => fetch.clone(),
+            Op::Rebuild { fetch, .. } | Op::Patch { fetch, .. } => fetch.clone(),
             _ => continue,
         };
         if !asked.contains(&id) {

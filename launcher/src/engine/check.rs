@@ -73,7 +73,7 @@ async fn open(task: &Task, verify: Verify) -> Result<Goal, LaunchError> {
             sources: verify.sources,
             depth: Depth::Full,
             // What does not fit is damage: it is mended, not kept aside.
-            options: PlanOptions { keep_changed: false },
+            options: PlanOptions { keep_changed: false, ..PlanOptions::default() },
             // What lacks are single blocks of the release in place: no pack leads there.
             ways: Arc::default(),
             way: Preference::default(),

@@ -126,7 +126,10 @@ pub(crate) fn fetching(
             // Staged under another number: there it is fetched and from there it is offered.
             Location::Staged { .. } if matches!(applier.plan().ops.get(at), Some(Op::Duplicate { .. })) => {}
             Location::Staged { path } => {
-                draft.have(file);
+                // Only what a patch writes is in its staged file, so nothing of it is offered before it has come.
+                if !matches!(applier.plan().ops.get(at), Some(Op::Patch { .. })) {
+                    draft.have(file);
+                }
                 draft.place(file, Place::Staged { path, then });
                 draft.lack(file, missing.get(&at).map(Vec::as_slice).unwrap_or_default());
                 let Some(ranges) = wanted.get(&at) else { continue };

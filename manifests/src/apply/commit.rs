@@ -3,13 +3,14 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::finish::{Applied, finish};
-use super::journal::{self, Journal, Keeping, Moving, Placing, Removing, Stage};
+use super::journal::{self, Journal, Keeping, Moving, Patching, Placing, Removing, Restoring, Retiring};
 use super::mine::{self, Reserved};
 use super::stage::{check_blocks, fill, for_each};
-use super::{Applier, ApplyError, Op, Progress};
+use super::{Applier, ApplyError, Op, Progress, patch, undo};
 use crate::folder::{self, Access, DiskError, Guard, InstalledRelease, Listed, Meta, STATE_SCHEMA, State};
 use crate::hash::{self, BlockMap, TreeHasher};
 use crate::path::SafePath;
+use crate::plan;
 use crate::release::FileKind;
 
 impl Applier {
@@ -29,13 +30,103 @@ impl Applier {
         let guards = self.sync_staged()?;
         self.check_unchanged()?;
         self.check_unlocked()?;
-        let journal = self.journal(&guards)?;
+        let mut journal = self.journal(&guards)?;
+        self.save_undo(&mut journal)?;
         self.write_state(&guards)?;
         if progress.cancelled() {
             return Err(ApplyError::Cancelled);
         }
         journal::commit(self.dir.fs(), &journal)?;
-        finish(&self.dir, &journal, Stage::Clear)
+        finish(&self.dir, &journal, journal::first_stage(&journal))
+    }
+
+    /// Saves what patches replace, and notes what else makes up the undo data where the quota allows it.
+    fn save_undo(&self, journal: &mut Journal) -> Result<(), ApplyError> {
+        let fs = self.dir.fs();
+        journal.drop_undo = self.undo_used().into_iter().collect();
+        let patches = self.plan.ops.iter().any(|op| matches!(op, Op::Patch { .. }));
+        let record = self.undo_record()?;
+        if record.is_none() && !patches {
+            return Ok(());
+        }
+        folder::ensure_dir(fs, undo::FOLDER)?;
+        let number = undo::numbers(fs)?.last().copied().unwrap_or(0).saturating_add(1);
+        let folder = undo::folder_of(number);
+        folder::ensure_dir(fs, &folder)?;
+        journal.undo = Some(number);
+        let retired = if record.is_some() { self.plan.retire.as_slice() } else { &[] };
+        journal.retire = (0..)
+            .zip(retired)
+            .map(|(number, retired)| Retiring { path: retired.path.clone(), number, guard: retired.guard })
+            .collect();
+        let going: HashSet<&SafePath> = retired.iter().map(|retired| &retired.path).collect();
+        journal.remove.retain(|removing| !going.contains(&removing.path));
+        journal.patches = self.save_replaced(number, u32::try_from(retired.len()).unwrap_or(u32::MAX))?;
+        if let Some(mut record) = record {
+            record.blocks = self.kept_blocks(&journal.patches);
+            undo::prepare(fs, number, &record)?;
+            journal.drop_undo.extend(self.undo_beyond(record.bytes)?);
+        }
+        for folder in [&folder, undo::FOLDER, folder::PRIVATE] {
+            fs.sync_dir(folder).map_err(DiskError::at("sync the folder", folder))?;
+        }
+        Ok(())
+    }
+
+    /// The record of the release in place, with its whole files; none when it is the one to come (a repair), when there is
+    /// none, or when it is too large.
+    fn undo_record(&self) -> Result<Option<undo::Record>, ApplyError> {
+        let state = self.dir.state();
+        let manifest = hex::encode(hash::leaf(&self.target.bytes));
+        let Some(release) = state.release.as_ref().filter(|release| release.manifest != manifest) else {
+            return Ok(None);
+        };
+        let mut record = undo::Record::new(release.clone());
+        let whole = self.plan.retire.iter().map(|retired| retired.identity.len).sum::<u64>();
+        let patched = self.plan.ops.iter().zip(&self.target.manifest.files).map(|(op, file)| match op {
+            Op::Patch { from, fetch, old_len } => {
+                let replaced = plan::replaced(&plan::writes(from, fetch), file.identity.len, *old_len);
+                replaced.iter().map(|range| range.end - range.start).sum()
+            }
+            _ => 0,
+        });
+        record.bytes = whole.saturating_add(patched.sum());
+        if record.bytes > self.undo_quota {
+            return Ok(None);
+        }
+        record.files = (0..)
+            .zip(&self.plan.retire)
+            .map(|(slot, retired)| undo::KeptFile { id: retired.identity, slot, guard: retired.guard })
+            .collect();
+        let files = state.files.values().filter_map(Listed::identity);
+        record.leaves = folder::leaf_files(self.dir.fs(), files)?.into_iter().collect();
+        Ok(Some(record))
+    }
+
+    fn kept_blocks(&self, patches: &[Patching]) -> Vec<undo::KeptBlocks> {
+        let state = self.dir.state();
+        let kept = patches.iter().filter_map(|patch| match state.files.get(&patch.path) {
+            Some(Listed::File { id, .. }) => {
+                Some(undo::KeptBlocks { id: *id, slot: patch.undo, ranges: patch.replaced.clone() })
+            }
+            _ => None,
+        });
+        kept.collect()
+    }
+
+    /// The oldest records that do not fit beside one of `bytes`.
+    fn undo_beyond(&self, bytes: u64) -> Result<Vec<u32>, ApplyError> {
+        let used = self.undo_used();
+        let mut left = self.undo_quota.saturating_sub(bytes);
+        let mut beyond = Vec::new();
+        let records = undo::records(self.dir.fs())?;
+        for (number, record) in records.into_iter().rev().filter(|(number, _)| !used.contains(number)) {
+            match left.checked_sub(record.bytes) {
+                Some(rest) if beyond.is_empty() => left = rest,
+                _ => beyond.push(number),
+            }
+        }
+        Ok(beyond)
     }
 
     /// Hashes every staged file that was not noted as verified in full.
@@ -55,7 +146,10 @@ impl Applier {
                 Err(error) if folder::is_absent(&error) => return Err(self.incomplete(*index)),
                 Err(error) => return Err(DiskError::at("open", &path)(error).into()),
             };
-            let have = check_blocks(&*slot, &path, &file.identity, None, progress)?;
+            let have = match self.patched(*index) {
+                Some(_) => self.check_patch(*index, &*slot, &path, progress)?,
+                None => check_blocks(&*slot, &path, &file.identity, None, progress)?,
+            };
             if !have.is_full() {
                 return Err(self.incomplete(*index));
             }
@@ -140,7 +234,7 @@ impl Applier {
             if let Err(error) = slot.sync() {
                 // What the kernel could not write it may have dropped: the data must come from its source again.
                 drop(slot);
-                self.staged().insert(*index, BlockMap::none(file.identity.len));
+                self.staged().insert(*index, self.nothing_staged(*index, file.identity.len));
                 let _ = folder::remove_if_there(fs, &path);
                 return Err(ApplyError::from(DiskError::at("sync", &path)(error)));
             }
@@ -154,6 +248,14 @@ impl Applier {
         })?;
         fs.sync_dir(folder::STAGING).map_err(DiskError::at("sync the folder", folder::STAGING))?;
         Ok(guards.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner))
+    }
+
+    /// What of a file is staged when nothing is.
+    fn nothing_staged(&self, index: usize, len: u64) -> BlockMap {
+        match self.plan.ops.get(index) {
+            Some(Op::Patch { from, fetch, .. }) => patch::not_written(from, fetch, len),
+            _ => BlockMap::none(len),
+        }
     }
 
     /// Where an open file cannot be replaced, one that is open is found before the commit.
@@ -223,18 +325,23 @@ impl Applier {
                 Op::Keep { set_executable: Some(on) } => {
                     journal.set_executable.push((file.path.clone(), *on));
                 }
-                Op::Move { .. } => journal.set_executable.push((file.path.clone(), file.executable)),
+                Op::Move { .. } | Op::Patch { .. } => {
+                    journal.set_executable.push((file.path.clone(), file.executable));
+                }
                 _ => {}
             }
-            let Some(Ok(slot)) =
-                self.slots.get(index).and_then(Option::as_ref).map(|slot| SafePath::parse(slot))
-            else {
+            let Some(slot) = self.slot_name(index).filter(|_| !matches!(op, Op::Patch { .. })) else {
                 continue;
             };
             let mut guard = guards.get(&index).copied();
             if let Op::Move { from } = op {
                 guard = self.relied.get(from).copied();
-                journal.moves.push(Moving { from: from.clone(), slot: slot.clone() });
+                match undo::parse(from) {
+                    Some((record, number)) => {
+                        journal.restore.push(Restoring { record, number, slot: slot.clone() });
+                    }
+                    None => journal.moves.push(Moving { from: from.clone(), slot: slot.clone() }),
+                }
             }
             journal.place.push(Placing { slot, path: file.path.clone(), guard });
         }
@@ -271,6 +378,8 @@ impl Applier {
                     let guard = match op {
                         Op::Keep { .. } => self.relied.get(&file.path).copied(),
                         Op::Move { from } => self.relied.get(from).copied(),
+                        // Known when it is written.
+                        Op::Patch { .. } => None,
                         _ => guards.get(&index).copied(),
                     };
                     Listed::File { id: file.identity, executable: file.executable, guard }

@@ -3,10 +3,10 @@
 use std::collections::{BTreeSet, HashSet};
 use std::path::Path;
 
-use super::ApplyError;
-use super::journal::{self, Journal, Keeping, Moving, Placing, Removing, Stage};
+use super::journal::{self, Journal, Keeping, Moving, Placing, Removing, Restoring, Retiring, Stage};
 use super::mine::{Reserved, beside};
-use crate::folder::{self, DiskError, Fs, InstallDir, Listed, Meta};
+use super::{ApplyError, patch, undo};
+use crate::folder::{self, DiskError, Fs, Guard, InstallDir, Listed, MAX_STATE_BYTES, Meta, State};
 use crate::path::SafePath;
 
 /// What an apply did.
@@ -47,6 +47,11 @@ pub fn recover(dir: &InstallDir) -> Result<Option<Applied>, ApplyError> {
         }
         Some(stage) => {
             let journal = journal::read(dir.fs(), stage)?;
+            // A program that died after the commit may have left its name to chance, which a power cut now would undo.
+            let fs = dir.fs();
+            fs.sync_dir(folder::PRIVATE)
+                .map_err(DiskError::at("sync the folder", folder::PRIVATE))
+                .map_err(ApplyError::Unfinished)?;
             finish(dir, &journal, stage).map(Some)
         }
     }
@@ -76,17 +81,73 @@ pub(super) fn finish(dir: &InstallDir, journal: &Journal, stage: Stage) -> Resul
         dirty: BTreeSet::new(),
         reserved: None,
     };
+    if stage == Stage::Patch {
+        patch_or_go_back(dir, journal)?;
+    }
     match stage {
-        Stage::Clear => run.clear().map_err(ApplyError::Unfinished)?,
+        Stage::Patch | Stage::Clear => run.clear().map_err(ApplyError::Unfinished)?,
         Stage::Place => run.tell_kept().map_err(ApplyError::Unfinished)?,
     }
     run.place().map_err(ApplyError::Unfinished)?;
     run.replace_state().map_err(ApplyError::Unfinished)?;
     let applied = run.applied;
     dir.reload()?;
-    tidy(dir);
+    tidy(dir, journal);
     journal::close(dir.fs()).map_err(ApplyError::Unfinished)?;
     Ok(applied)
+}
+
+/// Writes the patches. When the disk refuses, the old blocks are put back and the old release stays: nothing but patched
+/// files was touched so far.
+fn patch_or_go_back(dir: &InstallDir, journal: &Journal) -> Result<(), ApplyError> {
+    let fs = dir.fs();
+    let Err(refused) = patch_forward(fs, journal) else {
+        // From here there is no going back, whether it fails or not: the new name may be there.
+        return journal::patched(fs).map_err(ApplyError::Unfinished);
+    };
+    patch_back(dir, journal).map_err(|error| match error {
+        // The next start goes on, forward first.
+        ApplyError::Disk(error) => ApplyError::Unfinished(error),
+        other => other,
+    })?;
+    Err(ApplyError::Disk(refused))
+}
+
+fn patch_forward(fs: &dyn Fs, journal: &Journal) -> Result<(), DiskError> {
+    patch::forward(fs, journal)?;
+    // What the files look like is known only now.
+    let guards = patch::guards(fs, journal)?;
+    let next = folder::get(fs, folder::STATE_NEXT, MAX_STATE_BYTES)?;
+    if let Some(Ok(state)) = next.map(|bytes| State::parse(&bytes)) {
+        put_guards(fs, folder::STATE_NEXT, state, journal, guards)?;
+    }
+    Ok(())
+}
+
+fn patch_back(dir: &InstallDir, journal: &Journal) -> Result<(), ApplyError> {
+    let fs = dir.fs();
+    patch::back(fs, journal)?;
+    let guards = patch::guards(fs, journal)?;
+    put_guards(fs, folder::STATE_FILE, State::clone(&dir.state()), journal, guards)?;
+    dir.reload()?;
+    journal::withdrawn(fs)?;
+    Ok(journal::discard_uncommitted(fs)?)
+}
+
+/// Notes in a state what patched files look like.
+fn put_guards(
+    fs: &dyn Fs,
+    path: &str,
+    mut state: State,
+    journal: &Journal,
+    guards: Vec<Option<Guard>>,
+) -> Result<(), DiskError> {
+    for (patch, found) in journal.patches.iter().zip(guards) {
+        if let Some(Listed::File { guard, .. }) = state.files.get_mut(&patch.path) {
+            *guard = found;
+        }
+    }
+    folder::put(fs, path, &state.encode().map_err(DiskError::at("encode", path))?)
 }
 
 struct Finish<'a> {
@@ -136,9 +197,19 @@ impl Finish<'_> {
             }
             self.touch(from.as_str());
         }
+        for Restoring { record, number, slot } in &journal.restore {
+            let (from, to) = (undo::slot(*record, *number), format!("{}/{slot}", folder::STAGING));
+            if self.stat(&to)?.is_none() && self.stat(&from)?.is_some() {
+                self.rename(&from, &to)?;
+            }
+            self.touch(&from);
+        }
         self.dirty.insert(folder::STAGING.to_owned());
         for keeping in &journal.keep_aside {
             self.keep(keeping)?;
+        }
+        for retiring in &journal.retire {
+            self.retire(retiring)?;
         }
         for Removing { path, guard } in &journal.remove {
             match (self.stat(path.as_str())?, guard) {
@@ -162,6 +233,24 @@ impl Finish<'_> {
         }
         self.sync()?;
         journal::cleared(self.fs)
+    }
+
+    /// Makes a file undo data, when it still is what it was.
+    fn retire(&mut self, Retiring { path, number, guard }: &Retiring) -> Result<(), DiskError> {
+        let Some(record) = self.journal.undo else { return Ok(()) };
+        let to = undo::slot(record, *number);
+        if self.stat(&to)?.is_none() {
+            match self.stat(path.as_str())? {
+                Some(Meta::File { guard: found, .. }) if found == *guard => {
+                    self.rename(path.as_str(), &to)?;
+                }
+                Some(Meta::File { .. }) => self.keep_aside(path)?,
+                _ => {}
+            }
+        }
+        self.touch(path.as_str());
+        self.touch(&to);
+        Ok(())
     }
 
     fn remove(&mut self, path: &SafePath) -> Result<(), DiskError> {
@@ -235,6 +324,8 @@ impl Finish<'_> {
 
     fn place(&mut self) -> Result<(), DiskError> {
         let journal = self.journal;
+        // A repetition does not know which files left it.
+        self.dirty.insert(folder::STAGING.to_owned());
         for path in &journal.create_folders {
             if !matches!(self.stat(path.as_str())?, None | Some(Meta::Folder)) {
                 self.keep_aside(path)?;
@@ -278,21 +369,31 @@ impl Finish<'_> {
             self.rename(folder::STATE_NEXT, folder::STATE_FILE)?;
         }
         self.dirty.insert(folder::PRIVATE.to_owned());
-        self.sync()
+        self.sync()?;
+        self.journal.undo.map_or(Ok(()), |number| undo::publish(self.fs, number))
     }
 }
 
 /// Removes records the release in place has no use for. What cannot be removed is tried again after the next apply.
-fn tidy(dir: &InstallDir) {
-    let state = dir.state();
-    let mut useful = HashSet::new();
-    for listed in state.files.values() {
-        if let Listed::File { id, .. } = listed {
-            useful.extend(folder::leaf_files(dir.fs(), id));
+fn tidy(dir: &InstallDir, journal: &Journal) {
+    for number in &journal.drop_undo {
+        if let Err(error) = undo::remove(dir.fs(), *number) {
+            tracing::debug!(number, %error, "undo data not removed");
         }
     }
+    let _ = undo::discard_uncommitted(dir.fs());
+    let state = dir.state();
+    let mut useful = HashSet::new();
+    let Ok(leaves) = folder::leaf_files(dir.fs(), state.files.values().filter_map(Listed::identity)) else {
+        return;
+    };
+    useful.extend(leaves.into_iter().map(|name| format!("{}/{name}", folder::LEAVES)));
     if let Some(release) = &state.release {
         useful.insert(format!("{}/{}", folder::MANIFESTS, release.manifest));
+    }
+    for (_, record) in undo::records(dir.fs()).unwrap_or_default() {
+        useful.insert(format!("{}/{}", folder::MANIFESTS, record.release.manifest));
+        useful.extend(record.leaves.iter().map(|name| format!("{}/{name}", folder::LEAVES)));
     }
     for folder in [folder::LEAVES, folder::MANIFESTS, folder::STAGING] {
         for name in dir.fs().list(folder).unwrap_or_default().into_iter().flatten() {

@@ -1,17 +1,19 @@
 //! The journal: everything that is left to do after the commit, in one file written once.
 //!
 //! One line `samara-journal 1 <sha256 of the rest>`, then JSON. It is written beside, synced, and renamed to
-//! `journal.clear`: that is the commit. Renaming it to `journal.place` says that nothing of the old release is left in
-//! the way; removing it ends the apply. So its name is the progress, and no record of it can be torn.
+//! `journal.patch` (where files are patched in place) or `journal.clear`: that is the commit. `journal.clear` says that
+//! every patch is durable, `journal.place` that nothing of the old release is left in the way; removing it ends the
+//! apply. So its name is the progress, and no record of it can be torn.
 
 use serde::{Deserialize, Serialize};
 
-use super::{ApplyError, mine};
+use super::{ApplyError, mine, undo};
 use crate::folder::{self, DiskError, Fs, Guard, Meta};
 use crate::hash;
 use crate::path::SafePath;
 
 const TEMPORARY: &str = ".samara/journal.tmp";
+const PATCH: &str = ".samara/journal.patch";
 const CLEAR: &str = ".samara/journal.clear";
 const PLACE: &str = ".samara/journal.place";
 const DAMAGED: &str = ".samara/journal.damaged";
@@ -22,6 +24,8 @@ const MAX_BYTES: u64 = 512 << 20;
 /// How far a committed apply has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Stage {
+    /// Patching: blocks written in place. The only stage that can be gone back from.
+    Patch,
     /// Clearing: moved, kept aside, removed.
     Clear,
     /// Placing: renamed into place.
@@ -31,6 +35,7 @@ pub(super) enum Stage {
 impl Stage {
     fn path(self) -> &'static str {
         match self {
+            Self::Patch => PATCH,
             Self::Clear => CLEAR,
             Self::Place => PLACE,
         }
@@ -62,6 +67,39 @@ pub(super) struct Keeping {
     pub to: SafePath,
 }
 
+/// A file of the undo data renamed into the staging folder.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Restoring {
+    pub record: u32,
+    pub number: u32,
+    pub slot: SafePath,
+}
+
+/// A file that becomes undo data while it still looks as it did.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Retiring {
+    pub path: SafePath,
+    /// Its name in the undo folder.
+    pub number: u32,
+    pub guard: Guard,
+}
+
+/// A file patched in place.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Patching {
+    pub path: SafePath,
+    /// Name in the staging folder of the sparse file with the new blocks.
+    pub slot: SafePath,
+    /// Name in the undo folder of the sparse file with the old ones.
+    pub undo: u32,
+    pub old_len: u64,
+    pub new_len: u64,
+    /// Byte ranges taken from the slot.
+    pub writes: Vec<(u64, u64)>,
+    /// Byte ranges that are saved.
+    pub replaced: Vec<(u64, u64)>,
+}
+
 /// A file or link removed while it still looks as it did.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Removing {
@@ -83,11 +121,23 @@ pub(super) struct Journal {
     pub create_folders: Vec<SafePath>,
     pub place: Vec<Placing>,
     pub set_executable: Vec<(SafePath, bool)>,
+    /// The undo record that this apply makes.
+    #[serde(default)]
+    pub undo: Option<u32>,
+    #[serde(default)]
+    pub patches: Vec<Patching>,
+    #[serde(default)]
+    pub retire: Vec<Retiring>,
+    #[serde(default)]
+    pub restore: Vec<Restoring>,
+    /// Undo records that are of no use afterwards.
+    #[serde(default)]
+    pub drop_undo: Vec<u32>,
 }
 
 /// The journal of an apply that was committed and not closed.
 pub(super) fn find(fs: &dyn Fs) -> Result<Option<Stage>, DiskError> {
-    for stage in [Stage::Clear, Stage::Place] {
+    for stage in [Stage::Patch, Stage::Clear, Stage::Place] {
         let path = stage.path();
         if fs.stat(path).map_err(DiskError::at("look at", path))?.is_some() {
             return Ok(Some(stage));
@@ -103,7 +153,7 @@ pub(super) fn discard_uncommitted(fs: &dyn Fs) -> Result<(), DiskError> {
             folder::remove_if_there(fs, path)?;
         }
     }
-    Ok(())
+    undo::discard_uncommitted(fs)
 }
 
 /// Takes a journal that cannot be read out of the way; it is not thrown away, it may explain what happened.
@@ -123,7 +173,24 @@ pub(super) fn commit(fs: &dyn Fs, journal: &Journal) -> Result<(), DiskError> {
     folder::write_synced(fs, TEMPORARY, &bytes)?;
     // What the journal relies on (staging, state.next, its own content) is durable before its name is.
     fs.sync_dir(folder::PRIVATE).map_err(DiskError::at("sync the folder", folder::PRIVATE))?;
-    fs.rename(TEMPORARY, CLEAR).map_err(DiskError::at("rename", TEMPORARY))?;
+    fs.rename(TEMPORARY, first_stage(journal).path()).map_err(DiskError::at("rename", TEMPORARY))?;
+    fs.sync_dir(folder::PRIVATE).map_err(DiskError::at("sync the folder", folder::PRIVATE))
+}
+
+/// What follows the commit.
+pub(super) fn first_stage(journal: &Journal) -> Stage {
+    if journal.patches.is_empty() { Stage::Clear } else { Stage::Patch }
+}
+
+/// Goes from patching to clearing.
+pub(super) fn patched(fs: &dyn Fs) -> Result<(), DiskError> {
+    fs.rename(PATCH, CLEAR).map_err(DiskError::at("rename", PATCH))?;
+    fs.sync_dir(folder::PRIVATE).map_err(DiskError::at("sync the folder", folder::PRIVATE))
+}
+
+/// Ends an apply that went back.
+pub(super) fn withdrawn(fs: &dyn Fs) -> Result<(), DiskError> {
+    fs.remove_file(PATCH).map_err(DiskError::at("remove", PATCH))?;
     fs.sync_dir(folder::PRIVATE).map_err(DiskError::at("sync the folder", folder::PRIVATE))
 }
 
@@ -163,12 +230,17 @@ fn parse(bytes: &[u8]) -> Result<Journal, ApplyError> {
         .place
         .iter()
         .map(|placing| &placing.slot)
-        .chain(journal.moves.iter().map(|moving| &moving.slot));
+        .chain(journal.moves.iter().map(|moving| &moving.slot))
+        .chain(journal.restore.iter().map(|restoring| &restoring.slot))
+        .chain(journal.patches.iter().map(|patch| &patch.slot));
     if slots.into_iter().any(|slot| slot.as_str().contains('/')) {
         return Err(damaged("a staged file lies elsewhere"));
     }
     if !mine::is_mark(&journal.mark) || journal.keep_aside.iter().any(|kept| kept.to.as_str().contains('/')) {
         return Err(damaged("a kept file lies elsewhere"));
+    }
+    if !journal.patches.iter().all(super::patch::is_sane) {
+        return Err(damaged("a patch's ranges are out of order"));
     }
     Ok(journal)
 }

@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! stage    everything new is written below .samara/staging/; the old release stays playable
-//! commit   staged files synced, then the journal; its rename to its name is the moment of commit
+//! commit   staged files and undo data synced, then the journal; its rename to its name is the moment of commit
+//! patch    blocks written in place               (journal.patch), back by undo when the disk refuses
 //! clear    files moved, kept aside, removed      (journal.clear)
 //! place    staged files renamed into place       (journal.place)
 //! close    the new state.json, the journal removed
@@ -14,10 +15,12 @@ mod commit;
 mod finish;
 mod journal;
 mod mine;
+mod patch;
 mod peek;
 mod stage;
 #[cfg(test)]
 pub(crate) mod tests;
+pub mod undo;
 mod uninstall;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -26,7 +29,7 @@ use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::folder::{self, Access, DiskError, FolderError, Guard, InstallDir, LeafSource, Progress};
-use crate::hash::BlockMap;
+use crate::hash::{BlockMap, Hash};
 use crate::path::SafePath;
 use crate::plan::{Op, Plan};
 use crate::release::ReleaseManifest;
@@ -162,6 +165,9 @@ pub struct Applier {
     /// By index in the manifest: the blocks that are staged and right.
     staged: Mutex<BTreeMap<usize, BlockMap>>,
     relied: HashMap<SafePath, Guard>,
+    /// Leaves of the files that are patched, by index: their slots cannot be judged as a whole.
+    leaves: Mutex<HashMap<usize, Arc<[Hash]>>>,
+    undo_quota: u64,
     threads: usize,
     day: Option<jiff::civil::Date>,
 }
@@ -182,6 +188,7 @@ impl Applier {
         if journal::find(dir.fs())?.is_some() {
             return Err(unfinished_before());
         }
+        let plan = patch::only_writable(dir.fs(), &target.manifest.files, plan)?;
         let relied = plan.relies_on.iter().cloned().collect();
         let slots = name_slots(&plan, &target.manifest);
         let files = &target.manifest.files;
@@ -190,11 +197,17 @@ impl Applier {
             Op::Copy { .. } | Op::Rebuild { .. } | Op::Fetch | Op::Duplicate { .. } => {
                 Some((index, BlockMap::none(file.identity.len)))
             }
+            Op::Patch { from, fetch, .. } => {
+                Some((index, patch::not_written(from, fetch, file.identity.len)))
+            }
             _ => None,
         });
         let staged = Mutex::new(staged.collect());
         let threads = std::thread::available_parallelism().map_or(2, usize::from).min(8);
-        let applier = Self { dir, target, plan, slots, staged, relied, threads, day: None };
+        let leaves = Mutex::default();
+        let undo_quota = undo::default_quota(target.manifest.total_bytes());
+        let applier =
+            Self { dir, target, plan, slots, staged, relied, leaves, undo_quota, threads, day: None };
         applier.check_permission()?;
         applier.check_space_before()?;
         applier.open_staging()?;
@@ -213,6 +226,13 @@ impl Applier {
     #[must_use]
     pub fn on_day(mut self, day: jiff::civil::Date) -> Self {
         self.day = Some(day);
+        self
+    }
+
+    /// Keeps the replaced release as undo data when it takes no more than this, in bytes, and together with older ones.
+    #[must_use]
+    pub fn with_undo_quota(mut self, bytes: u64) -> Self {
+        self.undo_quota = bytes;
         self
     }
 
@@ -244,10 +264,12 @@ impl Applier {
             Some(Op::Move { from }) => installed(from),
             Some(Op::Duplicate { of }) => self.location(*of),
             // A copy whose source turned out wrong is fetched like the others.
-            Some(Op::Copy { .. } | Op::Rebuild { .. } | Op::Fetch) => match self.slot_path(index) {
-                Some(path) => Location::Staged { path },
-                None => Location::Nowhere,
-            },
+            Some(Op::Copy { .. } | Op::Rebuild { .. } | Op::Patch { .. } | Op::Fetch) => {
+                match self.slot_path(index) {
+                    Some(path) => Location::Staged { path },
+                    None => Location::Nowhere,
+                }
+            }
             Some(Op::Link { .. } | Op::KeepLink) | None => Location::Nowhere,
         }
     }
@@ -287,6 +309,10 @@ impl Applier {
         !matches!(self.plan.ops.get(index), Some(Op::Duplicate { .. }))
     }
 
+    fn slot_name(&self, index: usize) -> Option<SafePath> {
+        SafePath::parse(self.slots.get(index)?.as_ref()?).ok()
+    }
+
     fn slot_path(&self, index: usize) -> Option<String> {
         let slot = self.slots.get(index)?.as_ref()?;
         Some(format!("{}/{slot}", folder::STAGING))
@@ -315,7 +341,7 @@ fn name_slots(plan: &Plan, manifest: &ReleaseManifest) -> Vec<Option<String>> {
             Op::Keep { .. } | Op::KeepLink => None,
             Op::Move { .. } => Some(format!("move-{index}")),
             Op::Link { .. } => Some(format!("link-{index}")),
-            Op::Copy { .. } | Op::Duplicate { .. } | Op::Rebuild { .. } | Op::Fetch => {
+            Op::Copy { .. } | Op::Duplicate { .. } | Op::Rebuild { .. } | Op::Patch { .. } | Op::Fetch => {
                 let name = file.identity.to_string();
                 let count = used.entry(name.clone()).and_modify(|count| *count += 1).or_insert(0);
                 Some(if *count == 0 { name } else { format!("{name}.{count}") })

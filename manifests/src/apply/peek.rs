@@ -2,10 +2,12 @@
 
 use std::ops::Range;
 
+use super::patch::check_ranges;
 use super::stage::check_blocks;
 use super::{ApplyError, name_slots};
 use crate::folder::{self, Access, DiskError, InstallDir, LeafSource, Progress};
-use crate::plan::Plan;
+use crate::hash::BlockMap;
+use crate::plan::{Op, Plan};
 use crate::release::ReleaseManifest;
 
 /// Byte ranges of files, by their index in the manifest.
@@ -39,6 +41,13 @@ pub fn lacking(
             Err(error) => return Err(DiskError::at("open", &path)(error).into()),
         };
         let known = leaves.leaves(&file.identity);
+        if let (Some(Op::Patch { .. }), Some(known)) = (plan.ops.get(index), &known) {
+            let mut have = BlockMap::all(file.identity.len);
+            ranges.iter().for_each(|range| have.clear_range(range.clone()));
+            check_ranges(&*staged, &path, &ranges, known, &mut have, progress)?;
+            lacking.push((index, have.ranges(false)));
+            continue;
+        }
         let mut have = check_blocks(&*staged, &path, &file.identity, known.as_deref(), progress)?;
         // What comes from files here is not fetched either.
         let mut at = 0;

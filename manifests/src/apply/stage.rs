@@ -6,11 +6,12 @@ use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::{Applier, ApplyError, LeafSource, Op, Progress, SPARE_BYTES, data_slots};
+use super::patch::check_ranges;
+use super::{Applier, ApplyError, LeafSource, Op, Progress, SPARE_BYTES, data_slots, undo};
 use crate::folder::{self, Access, DiskError, FsFile, Meta};
 use crate::hash::{self, BlockMap, Hash, TreeHasher};
 use crate::path::SafePath;
-use crate::plan::Piece;
+use crate::plan::{self, Piece, Source};
 use crate::release::FileIdentity;
 
 /// Bytes read at once: whole blocks.
@@ -43,7 +44,7 @@ impl Applier {
         for_each(self.threads, &indices, |index| self.prepare_file(*index, leaves, progress))?;
         self.dir.fs().sync_dir(folder::STAGING).map_err(DiskError::at("sync the folder", folder::STAGING))?;
         let needed: u64 = self.staged().values().map(BlockMap::missing_bytes).sum();
-        self.check_space(needed)
+        self.check_space(needed.saturating_add(self.bytes_in_place()))
     }
 
     fn prepare_file(
@@ -61,6 +62,9 @@ impl Applier {
             self.clone_local(from, &path)?;
         }
         let slot = self.dir.fs().open(&path, Access::Create).map_err(DiskError::at("create", &path))?;
+        if let Some(Op::Patch { from, .. }) = self.plan.ops.get(index) {
+            return self.prepare_patch(index, (&*slot, &path), from, leaves, progress);
+        }
         let found = match slot.meta().map_err(DiskError::at("look at", &path))? {
             Meta::File { guard, .. } => guard.len,
             _ => 0,
@@ -105,6 +109,42 @@ impl Applier {
             Err(error) if folder::is_absent(&error) => Ok(()),
             other => Ok(other.map(|_| ()).map_err(DiskError::at("copy", from.as_str()))?),
         }
+    }
+
+    /// The sparse file that takes a patch's blocks, with those that an earlier run or files here have.
+    fn prepare_patch(
+        &self,
+        index: usize,
+        (slot, path): (&dyn FsFile, &str),
+        from: &[Source],
+        leaves: &dyn LeafSource,
+        progress: &dyn Progress,
+    ) -> Result<(), ApplyError> {
+        let Some(identity) = self.target.manifest.files.get(index).map(|file| file.identity) else {
+            return Ok(());
+        };
+        let known = leaves.leaves(&identity).ok_or_else(|| self.incomplete(index))?;
+        self.leaves.lock().unwrap_or_else(PoisonError::into_inner).insert(index, known.clone());
+        let found = match slot.meta().map_err(DiskError::at("look at", path))? {
+            Meta::File { guard, .. } => guard.len,
+            _ => 0,
+        };
+        if found != identity.len {
+            slot.set_sparse().map_err(DiskError::at("make sparse", path))?;
+            slot.set_len(identity.len).map_err(DiskError::at("set the length of", path))?;
+        }
+        let Some(mut have) = self.staged().get(&index).cloned() else { return Ok(()) };
+        if found > 0 {
+            check_ranges(slot, path, &self.patched(index).unwrap_or_default(), &known, &mut have, progress)?;
+        }
+        let mut copier = Copier { known: Some(&known), identity: &identity, have: &mut have, progress };
+        if !copier.have.is_full() {
+            for source in from {
+                self.copy_local(&source.path, &source.pieces, (slot, path), &mut copier)?;
+            }
+        }
+        self.staged().insert(index, have);
+        Ok(())
     }
 
     /// Copies `pieces` of the installed file `from`. What is there already is written again: it is as right.
@@ -192,21 +232,58 @@ impl Applier {
             if matches!(op, Op::Keep { .. } | Op::KeepLink | Op::Move { .. } | Op::Link { .. }) {
                 continue;
             }
+            if let Op::Patch { from, fetch, .. } = op {
+                let writes = plan::writes(from, fetch);
+                needed = needed.saturating_add(writes.iter().map(|range| range.end - range.start).sum());
+                continue;
+            }
             let Some(path) = self.slot_path(index) else { continue };
             if self.dir.fs().stat(&path).map_err(DiskError::at("look at", &path))?.is_none() {
                 needed = needed.saturating_add(file.identity.len);
             }
         }
-        self.check_space(needed)
+        self.check_space(needed.saturating_add(self.bytes_in_place()))
     }
 
-    fn check_space(&self, needed: u64) -> Result<(), ApplyError> {
-        match self.dir.fs().space() {
-            Some(available) if available < needed.saturating_add(SPARE_BYTES) => {
-                Err(ApplyError::NoSpace { needed: needed.saturating_add(SPARE_BYTES), available })
+    /// What patching takes beside the staged blocks, in bytes: the replaced ones are saved, and where a file is sparse,
+    /// compressed or shares its blocks, what is written in place is new space too.
+    pub fn bytes_in_place(&self) -> u64 {
+        let files = self.target.manifest.files.iter();
+        let each = self.plan.ops.iter().zip(files).map(|(op, file)| match op {
+            Op::Patch { from, fetch, old_len } => {
+                let writes = plan::writes(from, fetch);
+                let replaced = plan::replaced(&writes, file.identity.len, *old_len);
+                writes.iter().chain(&replaced).map(|range| range.end - range.start).sum()
             }
-            _ => Ok(()),
+            _ => 0u64,
+        });
+        each.sum()
+    }
+
+    /// Makes sure that `needed` bytes, and some to spare, can be written. Where they are lacking, undo data go: the oldest
+    /// first, none that the plan uses, and none when it would not be enough.
+    ///
+    /// # Errors
+    /// [`ApplyError::NoSpace`].
+    pub fn check_space(&self, needed: u64) -> Result<(), ApplyError> {
+        let fs = self.dir.fs();
+        let needed = needed.saturating_add(SPARE_BYTES);
+        let lacks = || fs.space().filter(|available| *available < needed);
+        let Some(available) = lacks() else { return Ok(()) };
+        let used = self.undo_used();
+        let records = undo::records(fs)?;
+        let free: u64 =
+            records.iter().filter(|(number, _)| !used.contains(number)).map(|(_, record)| record.bytes).sum();
+        if available.saturating_add(free) >= needed && undo::shed(fs, &used, &|| lacks().is_none())? {
+            return Ok(());
         }
+        Err(ApplyError::NoSpace { needed, available: lacks().unwrap_or(available) })
+    }
+
+    /// The undo records that the plan takes files or blocks from.
+    pub(super) fn undo_used(&self) -> BTreeSet<u32> {
+        let paths = self.plan.relies_on.iter().map(|(path, _)| path);
+        paths.filter_map(undo::parse).map(|(number, _)| number).collect()
     }
 
     /// Makes the staging folder and takes out of it what this plan has no use for.
@@ -264,7 +341,7 @@ pub(super) fn check_blocks(
 }
 
 /// Marks the blocks of `data`, which begins at a block's start, that have the right leaf.
-fn mark_equal(data: &[u8], at: u64, leaves: &[Hash], have: &mut BlockMap) {
+pub(super) fn mark_equal(data: &[u8], at: u64, leaves: &[Hash], have: &mut BlockMap) {
     let first = at / hash::BLOCK_LEN;
     for (block, bytes) in (first..).zip(data.chunks(hash::BLOCK_LEN as usize)) {
         let right = usize::try_from(block).ok().and_then(|block| leaves.get(block));

@@ -8,4 +8,5 @@ mod random;
 mod resume;
 mod scenarios;
 mod simfs;
+mod undoing;
 pub(crate) mod world;

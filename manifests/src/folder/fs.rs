@@ -112,6 +112,8 @@ pub trait Fs: Send + Sync {
     fn open(&self, path: &str, access: Access) -> io::Result<Box<dyn FsFile>>;
     /// Opens a regular file for the swarm's store, which reads and writes on its own.
     fn open_std(&self, path: &str, access: Access) -> io::Result<File>;
+    /// By how many names the file at `path` is known (hard links); 1 where the platform does not say.
+    fn names_of(&self, path: &str) -> io::Result<u64>;
     /// Makes one folder.
     fn create_dir(&self, path: &str) -> io::Result<()>;
     /// Renames a file, link or folder; a file or link at `to` is replaced in one step.
@@ -304,6 +306,11 @@ impl Fs for CapFs {
     fn open_std(&self, path: &str, access: Access) -> io::Result<File> {
         let (dir, name) = self.parent(path)?;
         Ok(open_nofollow(&dir, name, access)?.into_std())
+    }
+
+    fn names_of(&self, path: &str) -> io::Result<u64> {
+        let (dir, name) = self.parent(path)?;
+        Ok(platform::names(&dir.symlink_metadata(name)?))
     }
 
     fn create_dir(&self, path: &str) -> io::Result<()> {

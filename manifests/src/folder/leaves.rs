@@ -8,9 +8,10 @@
 //! always whole, never another `.changed`. Nothing read here is believed before it was checked up to the root; what was
 //! checked is remembered, for hashing a tree of 4 GiB takes longer than patching a few blocks of it.
 
+use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::{DiskError, Fs, InstallDir, LEAVES, LeafSource, ensure_dir, get, put};
+use super::{DiskError, Fs, InstallDir, LEAVES, LeafSource, ensure_dir, get, is_absent, put};
 use crate::hash::{self, Hash};
 use crate::release::FileIdentity;
 
@@ -129,13 +130,33 @@ impl LeafSource for InstallDir {
     }
 }
 
-/// The files below `.samara/` that the leaves of `identity` are read from.
-pub(crate) fn leaf_files(fs: &dyn Fs, identity: &FileIdentity) -> Vec<String> {
-    let mut paths = vec![whole_path(identity)];
-    if let Some((base, _)) = read_changed(fs, identity) {
-        paths.extend([changed_path(identity), whole_path(&base)]);
+/// The names below [`LEAVES`] that the leaves of these files are read from. Few files have leaves of their own, so what is
+/// there is looked at first.
+pub(crate) fn leaf_files<'a>(
+    fs: &dyn Fs,
+    identities: impl Iterator<Item = &'a FileIdentity>,
+) -> Result<HashSet<String>, DiskError> {
+    let there = match fs.list(LEAVES) {
+        Ok(names) => names.into_iter().flatten().collect(),
+        Err(error) if is_absent(&error) => HashSet::new(),
+        Err(error) => return Err(DiskError::at("read the folder", LEAVES)(error)),
+    };
+    let mut needed = HashSet::new();
+    if there.is_empty() {
+        return Ok(needed);
     }
-    paths
+    for identity in identities {
+        let (whole, changed) = (identity.to_string(), format!("{identity}.changed"));
+        if there.contains(&whole) {
+            needed.insert(whole);
+        }
+        if there.contains(&changed)
+            && let Some((base, _)) = read_changed(fs, identity)
+        {
+            needed.extend([changed, base.to_string()]);
+        }
+    }
+    Ok(needed)
 }
 
 fn whole_path(identity: &FileIdentity) -> String {
@@ -258,10 +279,9 @@ mod tests {
         let sizes: Vec<u64> = names(&dir).iter().map(|(_, len)| *len).collect();
         assert_eq!(sizes.iter().filter(|len| **len == 4096 * 32).count(), 1, "{sizes:?}");
         assert!(sizes.iter().filter(|len| **len < 500).count() == 3, "{sizes:?}");
-        let mut needed = leaf_files(dir.fs(), &before);
-        needed.sort();
+        let needed = leaf_files(dir.fs(), [&before].into_iter()).unwrap();
         assert!(
-            needed.contains(&whole_path(&first)) && needed.contains(&changed_path(&before)),
+            needed.contains(&first.to_string()) && needed.contains(&format!("{before}.changed")),
             "{needed:?}"
         );
     }

@@ -32,6 +32,7 @@ pub(crate) use fs::is_absent;
 pub use fs::{Access, CapFs, Fs, FsFile, Guard, Meta};
 pub(crate) use leaves::leaf_files;
 pub(crate) use platform::is_locked;
+pub(crate) use state::as_text;
 pub use state::{InstalledRelease, Ledger, LedgerEntry, Listed, MAX_STATE_BYTES, STATE_SCHEMA, State};
 
 /// The launcher's folder in an install.

@@ -55,6 +55,10 @@ mod imp {
         cap_fs_ext::MetadataExt::ino(meta)
     }
 
+    pub(crate) fn names(meta: &Metadata) -> u64 {
+        cap_fs_ext::MetadataExt::nlink(meta)
+    }
+
     pub(crate) fn executable(meta: &Metadata) -> Option<bool> {
         Some(meta.permissions().mode() & 0o111 != 0)
     }
@@ -184,6 +188,11 @@ mod imp {
     /// Not to be had in stable Rust; size and time are compared alone.
     pub(crate) fn inode(_meta: &Metadata) -> u64 {
         0
+    }
+
+    /// Not to be had in stable Rust.
+    pub(crate) fn names(_meta: &Metadata) -> u64 {
+        1
     }
 
     /// There is no such bit.

@@ -68,6 +68,16 @@ pub enum Listed {
     },
 }
 
+impl Listed {
+    /// The content of a file.
+    pub(crate) fn identity(&self) -> Option<&FileIdentity> {
+        match self {
+            Self::File { id, .. } => Some(id),
+            Self::Link { .. } => None,
+        }
+    }
+}
+
 impl State {
     /// A folder that belongs to `game` and has no release yet.
     pub fn new(game: &str, adopted: bool) -> Self {
@@ -127,7 +137,7 @@ pub struct Ledger {
 }
 
 /// An identity as `<root hex>-<length>`.
-mod as_text {
+pub(crate) mod as_text {
     use super::*;
 
     pub(crate) fn serialize<S: Serializer>(id: &FileIdentity, serializer: S) -> Result<S::Ok, S::Error> {

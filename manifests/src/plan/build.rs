@@ -3,11 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::ops::Range;
 
-use super::{Costs, Entry, Local, Op, Piece, Plan, PlanOptions, Removal, Source};
+use super::patch::{self, add_source};
+use super::{Costs, Entry, Local, Op, Piece, Plan, PlanOptions, Removal, Retired};
 use crate::folder::LeafSource;
 use crate::hash::{BLOCK_LEN, BlockMap, Hash, block_range};
 use crate::path::SafePath;
 use crate::release::{FileIdentity, FileKind, ManifestFile, ReleaseManifest};
+
+/// Blocks that moved are looked for when at least one in so many bytes of a file is missing.
+const SEARCH_SHARE: u64 = 32;
 
 /// Plans the way from `local` to `target`.
 ///
@@ -17,8 +21,10 @@ pub fn plan(local: &Local, target: &ReleaseManifest, leaves: &dyn LeafSource, op
     builder.keep_what_is_there();
     builder.reuse_whole_files();
     builder.reuse_blocks(leaves, u64::from(target.piece_len));
+    patch::prefer(&mut builder.ops, &target.files, local, options);
     builder.clear_the_way();
     builder.remove_the_old();
+    builder.retire();
     builder.folders();
     builder.finish()
 }
@@ -85,6 +91,13 @@ impl<'a> Builder<'a> {
             }
             any.entry(identity).or_insert(path);
         }
+        // Undo data come last: whoever takes them gives up going further back.
+        for (path, file) in &self.local.undo {
+            if let Some(identity) = file.identity.filter(|identity| !identity.is_empty()) {
+                free.entry(identity).or_default().insert(0, path);
+                any.entry(identity).or_insert(path);
+            }
+        }
         let mut staged: HashMap<FileIdentity, usize> = HashMap::new();
         for (index, (file, op)) in self.files.iter().zip(&mut self.ops).enumerate() {
             if op.is_some() {
@@ -145,7 +158,8 @@ impl<'a> Builder<'a> {
             for source in found.map(|found| &**found).unwrap_or_default() {
                 add_source(&mut from, &source.path, take_new(&source.pieces, &mut have));
             }
-            if wants_sums && !have.is_full() {
+            // All of the old file would be read for what little may be found.
+            if wants_sums && have.missing_bytes().saturating_mul(SEARCH_SHARE) >= id.len {
                 self.plan.wants_sums.push(id);
             }
             if !from.is_empty() {
@@ -205,6 +219,23 @@ impl<'a> Builder<'a> {
         }
     }
 
+    /// The release's own files that go, as far as their content is not in the new one.
+    fn retire(&mut self) {
+        let stays: HashSet<FileIdentity> = self.files.iter().map(|file| file.identity).collect();
+        let kept = self.stays();
+        let patched = self.files.iter().zip(&self.ops).filter(|(_, op)| matches!(op, Some(Op::Patch { .. })));
+        let patched: HashSet<&SafePath> = patched.map(|(file, _)| &file.path).collect();
+        for path in self.local.listed.keys() {
+            let Some(file) = self.local.file(path) else { continue };
+            let Some(identity) = file.identity.filter(|id| !id.is_empty() && !stays.contains(id)) else {
+                continue;
+            };
+            if self.local.is_ours(path) && !kept.contains(path) && !patched.contains(path) {
+                self.plan.retire.push(Retired { path: path.clone(), identity, guard: file.guard });
+            }
+        }
+    }
+
     fn folders(&mut self) {
         let needed = folders_above(self.files.iter().map(|file| &file.path));
         let before = folders_above(self.local.listed.keys());
@@ -226,7 +257,7 @@ impl<'a> Builder<'a> {
             _ => None,
         });
         let rebuilt = self.plan.ops.iter().filter_map(|op| match op {
-            Op::Rebuild { from, .. } => Some(from.iter().map(|source| &source.path)),
+            Op::Rebuild { from, .. } | Op::Patch { from, .. } => Some(from.iter().map(|source| &source.path)),
             _ => None,
         });
         let targets = self.files.iter().map(|file| &file.path);
@@ -265,20 +296,6 @@ fn equal_blocks(target: &FileIdentity, old: &[Hash], new: &[Hash]) -> BlockMap {
         }
     }
     same
-}
-
-/// Adds pieces of one file; a file is listed once.
-fn add_source(from: &mut Vec<Source>, path: &SafePath, mut pieces: Vec<Piece>) {
-    if pieces.is_empty() {
-        return;
-    }
-    match from.iter_mut().find(|source| source.path == *path) {
-        Some(source) => {
-            source.pieces.append(&mut pieces);
-            source.pieces.sort_by_key(|piece| piece.range.start);
-        }
-        None => from.push(Source { path: path.clone(), pieces }),
-    }
 }
 
 /// The blocks of `pieces` that `have` lacks; they are marked.
@@ -323,6 +340,14 @@ pub(super) fn costs(ops: &[Op], files: &[ManifestFile]) -> Costs {
             Op::Move { .. } => (len, 0, 0),
             Op::Copy { .. } | Op::Duplicate { .. } => (len, 0, len),
             Op::Rebuild { fetch, .. } => (len.saturating_sub(sum(fetch)), sum(fetch), len),
+            Op::Patch { from, fetch, old_len } => {
+                let writes = patch::writes(from, fetch);
+                // What replaces and what is replaced lies beside the file until the update is over.
+                let beside = sum(&writes) + sum(&patch::replaced(&writes, len, *old_len));
+                costs.temp_bytes += beside;
+                costs.bytes_written += beside + sum(&writes);
+                (len.saturating_sub(sum(fetch)), sum(fetch), 0)
+            }
             Op::Fetch => (0, len, len),
         };
         costs.bytes_local += local;

@@ -46,6 +46,8 @@ pub struct Local {
     pub entries: BTreeMap<SafePath, Entry>,
     /// What the release in place lists.
     pub listed: BTreeMap<SafePath, Listed>,
+    /// Whole files among the undo data, below `.samara/`: nobody needs them where they lie.
+    pub undo: BTreeMap<SafePath, LocalFile>,
     /// Blocks of files of the target that were found in files of the install, at any offset; their leaves are
     /// checked again when they are copied.
     pub pieces: BTreeMap<FileIdentity, Arc<[Source]>>,
@@ -90,7 +92,8 @@ impl Local {
     pub fn file(&self, path: &SafePath) -> Option<&LocalFile> {
         match self.entries.get(path) {
             Some(Entry::File(file)) => Some(file),
-            _ => None,
+            Some(_) => None,
+            None => self.undo.get(path),
         }
     }
 

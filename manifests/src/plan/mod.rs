@@ -8,6 +8,7 @@
 
 mod build;
 mod local;
+mod patch;
 #[cfg(test)]
 mod tests;
 
@@ -19,6 +20,7 @@ use crate::release::{FileIdentity, ManifestFile};
 
 pub use build::plan;
 pub use local::{Entry, Local, LocalFile};
+pub(crate) use patch::{replaced, untouched, writes};
 
 /// How one path of the release comes to be.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,6 +52,16 @@ pub enum Op {
         /// Byte ranges fetched.
         fetch: Vec<Range<u64>>,
     },
+    /// Write the blocks that differ into the file that lies at the path; the others stay where they are. What is written
+    /// is staged first, in a sparse file.
+    Patch {
+        /// Blocks that are found in other files of the install, or elsewhere in this one.
+        from: Vec<Source>,
+        /// Byte ranges fetched.
+        fetch: Vec<Range<u64>>,
+        /// Length of the file that lies there, in bytes.
+        old_len: u64,
+    },
     /// Fetch all of it (nothing, for an empty file).
     Fetch,
     /// Make the symbolic link.
@@ -77,6 +89,18 @@ pub struct Piece {
     pub at: u64,
     /// The bytes they are in the file of the release: whole blocks.
     pub range: Range<u64>,
+}
+
+/// A file of the release in place that the new one replaces or removes, and whose content lies nowhere in it: what going
+/// back needs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Retired {
+    /// Where it lies.
+    pub path: SafePath,
+    /// Its content.
+    pub identity: FileIdentity,
+    /// What it looked like when the plan was made.
+    pub guard: Guard,
 }
 
 /// A file to remove, recognised by how it looked when the plan was made.
@@ -110,6 +134,8 @@ pub struct Plan {
     pub ops: Vec<Op>,
     /// Files and links only the old release lists.
     pub remove: Vec<Removal>,
+    /// Whole files that going back needs: kept as undo data where the quota allows it.
+    pub retire: Vec<Retired>,
     /// The player's files in the way, renamed to `name.mine-DATE`: changed ones, and unlisted ones of a new file's name.
     pub keep_aside: Vec<SafePath>,
     /// Folders where a file must go: removed when empty by then, kept aside whole otherwise.
@@ -143,8 +169,25 @@ impl Plan {
     #[must_use]
     pub fn whole_files(&self, files: &[ManifestFile]) -> Self {
         let mut plan = self.clone();
-        for op in plan.ops.iter_mut().filter(|op| matches!(op, Op::Rebuild { .. })) {
+        for op in plan.ops.iter_mut().filter(|op| matches!(op, Op::Rebuild { .. } | Op::Patch { .. })) {
             *op = Op::Fetch;
+        }
+        plan.costs = build::costs(&plan.ops, files);
+        plan
+    }
+
+    /// The same plan with files staged whole instead of patched in place, where `wanted` says so of their index.
+    pub(crate) fn unpatched(&self, files: &[ManifestFile], wanted: &dyn Fn(usize) -> bool) -> Self {
+        let mut plan = self.clone();
+        for (index, (op, file)) in plan.ops.iter_mut().zip(files).enumerate() {
+            if let Op::Patch { from, fetch, .. } = op
+                && wanted(index)
+            {
+                let stays = patch::untouched(from, fetch, file.identity.len);
+                let pieces = stays.into_iter().map(|range| Piece { at: range.start, range }).collect();
+                patch::add_source(from, &file.path, pieces);
+                *op = Op::Rebuild { from: std::mem::take(from), fetch: std::mem::take(fetch) };
+            }
         }
         plan.costs = build::costs(&plan.ops, files);
         plan
@@ -159,11 +202,14 @@ impl Plan {
             Op::Fetch if file.identity.len > 0 => {
                 Some((index, vec![Range { start: 0, end: file.identity.len }]))
             }
-            Op::Rebuild { fetch, .. } => Some((index, fetch.clone())),
+            Op::Rebuild { fetch, .. } | Op::Patch { fetch, .. } => Some((index, fetch.clone())),
             _ => None,
         })
     }
 }
+
+/// [`PlanOptions::patch_min_len`] when nothing else is said.
+pub const PATCH_MIN_LEN: u64 = 4 << 20;
 
 /// What the player or studio asks of a plan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -171,10 +217,13 @@ pub struct PlanOptions {
     /// Whether a listed file that the player changed is kept aside when it is replaced. A repair may say no: what it
     /// replaces is damage. Unlisted files are kept whatever this says.
     pub keep_changed: bool,
+    /// Files shorter than this, in bytes, are staged whole: writing a few megabytes costs less than the care that patching
+    /// in place takes.
+    pub patch_min_len: u64,
 }
 
 impl Default for PlanOptions {
     fn default() -> Self {
-        Self { keep_changed: true }
+        Self { keep_changed: true, patch_min_len: PATCH_MIN_LEN }
     }
 }

@@ -154,7 +154,12 @@ fn files_staged(plan: &Plan) -> u64 {
     let staged = |op: &&Op| {
         matches!(
             op,
-            Op::Copy { .. } | Op::Duplicate { .. } | Op::Rebuild { .. } | Op::Fetch | Op::Link { .. }
+            Op::Copy { .. }
+                | Op::Duplicate { .. }
+                | Op::Rebuild { .. }
+                | Op::Patch { .. }
+                | Op::Fetch
+                | Op::Link { .. }
         )
     };
     plan.ops.iter().filter(staged).count() as u64

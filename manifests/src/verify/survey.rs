@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::apply::{fill, for_each};
+use crate::apply::{fill, for_each, undo};
 use crate::folder::{Access, DiskError, Guard, InstallDir, LeafSource, Listed, Meta, PRIVATE};
 use crate::hash::{Hashed, TreeHasher};
 use crate::path::SafePath;
@@ -86,6 +86,7 @@ pub fn survey(
         survey.look(path)?;
     }
     survey.forget_other_spellings();
+    undo::find(dir, &survey.contents, &mut survey.local)?;
     if state.adopted && state.release.is_none() {
         survey.look_everywhere()?;
     }

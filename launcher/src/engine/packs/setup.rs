@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use manifests::apply::{Applier, ApplyError, Location};
+use manifests::apply::{Applier, Location};
 use manifests::hash;
 use manifests::pack::Index;
 use manifests::plan::Local;
@@ -32,9 +32,6 @@ use crate::engine::packs::work::{Books, Frames, Work};
 use crate::engine::packs::worker::{Bench, PackAtHand};
 use crate::engine::transfer::{Hints, Job, OnWeb};
 use crate::error::LaunchError;
-
-/// Free space asked for beyond what is counted.
-const SPARE_BYTES: u64 = 1 << 20;
 
 /// Whose bytes a transfer brings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -347,11 +344,10 @@ fn check_space(chosen: &Chosen<'_>, ready: &Ready) -> Result<(), LaunchError> {
     let staged: u64 =
         missing.iter().flat_map(|(_, ranges)| ranges).map(|range| range.end - range.start).sum();
     let packs: u64 = ready.packs.iter().map(StepPack::lacking).sum();
-    let needed = staged.saturating_add(packs).saturating_add(ready.aside_bytes).saturating_add(SPARE_BYTES);
-    match chosen.goal.dir.fs().space() {
-        Some(available) if available < needed => Err(ApplyError::NoSpace { needed, available }.into()),
-        _ => Ok(()),
-    }
+    // Patches are written once more, in place, and what they replace is saved.
+    let patched: u64 = chosen.applier.bytes_in_place();
+    let needed = staged.saturating_add(packs).saturating_add(ready.aside_bytes).saturating_add(patched);
+    Ok(chosen.applier.check_space(needed)?)
 }
 
 fn make_jobs(

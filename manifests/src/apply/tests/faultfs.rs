@@ -149,6 +149,10 @@ impl Fs for FaultFs {
         self.inner.open_std(path, access)
     }
 
+    fn names_of(&self, path: &str) -> io::Result<u64> {
+        self.inner.names_of(path)
+    }
+
     fn create_dir(&self, path: &str) -> io::Result<()> {
         self.steps.step("create folder", path)?;
         self.inner.create_dir(path)

@@ -283,7 +283,7 @@ fn a_repair_may_replace_damage() {
     let mut damaged = std::fs::read(temp.path().join("a")).unwrap();
     damaged[20_000] ^= 1;
     std::fs::write(temp.path().join("a"), damaged).unwrap();
-    let repair = PlanOptions { keep_changed: false };
+    let repair = PlanOptions { keep_changed: false, ..options() };
     let (applied, fetched) = update(&dir, &old, Depth::Full, repair).unwrap();
     assert_eq!((applied.kept.len(), fetched), (0, 16_384));
     assert_eq!(read_tree(temp.path()), old.tree);

@@ -42,6 +42,11 @@ fn every_change(empty: &SimFs, wanted: fn(&str) -> bool) {
             let disk = start.fork();
             let steps = Steps::new(Fault::Crash, at);
             let _ = update(&over(&disk, &steps), &new, Depth::Quick, options());
+            // The program dies, starts again, and the power fails while it recovers.
+            let again = disk.fork();
+            let _ = recover(&over(&again, &Steps::new(Fault::Crash, at % 29)));
+            check(&format!("{name}, change {at}, died, cut in recovery"), &again.power_cut(at), &old, &new);
+            tried += 1;
             for seed in 0..CUTS {
                 let what = format!("{name}, change {at} {:?}, cut {seed}", steps.hit.lock().unwrap());
                 let cut = disk.power_cut(seed + CUTS * at);

@@ -98,7 +98,7 @@ proptest! {
         let differs = read_tree(temp.path()) != release.tree;
         prop_assert_eq!(!found.is_empty(), differs);
         let worst: u64 = found.iter().map(|wound| wound.bytes(&release.target.manifest.files[wound.index])).sum();
-        let repair = PlanOptions { keep_changed: false };
+        let repair = PlanOptions { keep_changed: false, ..options() };
         let (_, fetched) = update(&dir, &release, Depth::Full, repair).unwrap();
         prop_assert!(fetched <= worst, "{} of {}", fetched, worst);
         let local = survey(&dir, &release.target.manifest, Depth::Full, 1, &()).unwrap();

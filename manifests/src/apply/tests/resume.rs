@@ -9,6 +9,7 @@ use super::world::*;
 use crate::apply::{Applier, ApplyError, Location, lacking, recover, recover_adopting};
 use crate::folder::{Access, InstallDir};
 use crate::plan::Plan;
+use crate::plan::PlanOptions;
 use crate::verify::Depth;
 
 fn applier(dir: &Arc<InstallDir>, release: &Release, plan: Plan) -> Applier {
@@ -135,7 +136,8 @@ fn stopping_early_keeps_what_is_staged() {
     let new = release(2, &tree(&[("a", blocks("abcdXfgh"))]));
     let (temp, dir) = installed(&old);
     for budget in [0, 1, 100_000] {
-        let applier = applier(&dir, &new, plan_for(&dir, &new, Depth::Quick, options()));
+        let whole = PlanOptions { patch_min_len: u64::MAX, ..options() };
+        let applier = applier(&dir, &new, plan_for(&dir, &new, Depth::Quick, whole));
         let result = applier.prepare(&new, &StopAfter(AtomicI64::new(budget)));
         assert!(matches!(result, Err(ApplyError::Cancelled)), "{result:?}");
         assert_eq!(read_tree(temp.path()), old.tree);

@@ -53,6 +53,36 @@ pub(crate) fn scenarios() -> Vec<(&'static str, Tree, Tree, u64)> {
         ("into itself", tree(&[("a", file("x"))]), tree(&[("a/a", file("x"))]), 0),
         ("out of itself", tree(&[("a/a", file("x"))]), tree(&[("a", file("x"))]), 0),
         ("block changed", tree(&[("a", blocks("abcdef"))]), tree(&[("a", blocks("abXdef"))]), 16_384),
+        ("patched", tree(&[("a", blocks("abcdefgh"))]), tree(&[("a", blocks("aXcdefgY"))]), 32_768),
+        (
+            "patched and grown",
+            tree(&[("a", blocks("abcdefgh"))]),
+            tree(&[("a", blocks("Xbcdefghi"))]),
+            32_768,
+        ),
+        ("patched and cut", tree(&[("a", blocks("abcdefgh"))]), tree(&[("a", blocks("abcXefg"))]), 16_384),
+        (
+            "patched with blocks of others",
+            tree(&[("a", blocks("abcdefgh")), ("b", blocks("klmn")), ("gone", file("g"))]),
+            tree(&[("a", blocks("abcdkfgh")), ("b", blocks("klmn")), ("c", file("new"))]),
+            16_387,
+        ),
+        (
+            "patched twice, moved, replaced",
+            tree(&[
+                ("a", blocks("abcdefgh")),
+                ("b", blocks("klmnopqr")),
+                ("m", blocks("mn")),
+                ("r", file("r")),
+            ]),
+            tree(&[
+                ("a", blocks("abXdefgh")),
+                ("b", blocks("klmnopYr")),
+                ("n/m", blocks("mn")),
+                ("r", file("R!")),
+            ]),
+            32_770,
+        ),
         ("grown", tree(&[("a", blocks("abcd"))]), tree(&[("a", blocks("abcdef"))]), 32_768),
         ("shrunk", tree(&[("a", blocks("abcdef"))]), tree(&[("a", blocks("abcd"))]), 0),
         (

@@ -17,6 +17,9 @@ use crate::verify::Depth;
 
 type Id = u64;
 
+/// Bytes that reach the disk together.
+const PAGE: usize = 4096;
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Thing {
     File(Content),
@@ -31,6 +34,40 @@ struct Content {
     executable: bool,
     /// What a power cut leaves for sure: data and time of the last sync.
     synced: (Vec<u8>, i64),
+}
+
+impl Content {
+    /// What may be left of writes that were not synced: any part of them, in any order; the length may have come before
+    /// the data, or after it.
+    fn lose(&mut self, random: &mut impl FnMut(u64) -> u64) {
+        let (synced, synced_ns) = &self.synced;
+        let len = match random(3) {
+            0 => synced.len(),
+            1 => self.data.len(),
+            _ => usize::midpoint(synced.len(), self.data.len()),
+        };
+        let mut left = vec![0; len];
+        // All of one kind now and then: with many pages every mixture of chance looks alike.
+        let kind = random(3);
+        for (page, at) in (0..len).step_by(PAGE).enumerate() {
+            let new = match kind {
+                0 => false,
+                1 => page % 2 == 0,
+                _ => random(2) == 0,
+            };
+            let from = if new { &self.data } else { synced };
+            let end = len.min(at + PAGE);
+            let there = from.len().min(end);
+            if at < there {
+                left[at..there].copy_from_slice(&from[at..there]);
+            }
+        }
+        self.data = left;
+        if random(2) == 0 {
+            self.mtime_ns = *synced_ns;
+        }
+        self.synced = (self.data.clone(), self.mtime_ns);
+    }
 }
 
 /// A change of names: `from` empty for a new node, `to` empty for a removal.
@@ -188,20 +225,9 @@ impl SimFs {
         disk.pending.clear();
         for node in disk.nodes.values_mut() {
             let Thing::File(content) = node else { continue };
-            if content.synced.0 == content.data {
-                continue;
+            if content.synced.0 != content.data {
+                content.lose(&mut random);
             }
-            match random(4) {
-                0 => (content.data, content.mtime_ns) = content.synced.clone(),
-                // The length arrived before the data.
-                1 => content.data.fill(0),
-                2 => {
-                    let half = content.data.len() / 2;
-                    content.data.truncate(half);
-                }
-                _ => {}
-            }
-            content.synced = (content.data.clone(), content.mtime_ns);
         }
         Self(Arc::new(Mutex::new(disk)))
     }
@@ -322,6 +348,10 @@ impl Fs for SimFs {
 
     fn open_std(&self, _path: &str, _access: Access) -> io::Result<File> {
         Err(ErrorKind::Unsupported.into())
+    }
+
+    fn names_of(&self, path: &str) -> io::Result<u64> {
+        self.disk().names.get(path).map_or(Err(ErrorKind::NotFound.into()), |_| Ok(1))
     }
 
     fn create_dir(&self, path: &str) -> io::Result<()> {

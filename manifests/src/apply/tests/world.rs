@@ -126,8 +126,9 @@ pub(crate) fn without_kept(mut tree: Tree) -> Tree {
     tree
 }
 
+/// Small files are patched in place too.
 pub(crate) fn options() -> PlanOptions {
-    PlanOptions::default()
+    PlanOptions { patch_min_len: 0, ..PlanOptions::default() }
 }
 
 pub(crate) fn plan_for(dir: &InstallDir, release: &Release, depth: Depth, options: PlanOptions) -> Plan {
