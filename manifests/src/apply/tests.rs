@@ -9,4 +9,5 @@ mod resume;
 mod scenarios;
 mod simfs;
 mod undoing;
+mod suite;
 pub(crate) mod world;
