@@ -284,6 +284,9 @@ impl PlanArgs {
 pub struct VerifyArgs {
     #[command(flatten)]
     pub(crate) at: DirArgs,
+    /// Look at lengths, times and the record only, without reading the files.
+    #[arg(long, conflicts_with = "repair")]
+    pub quick: bool,
     /// Fetch what is damaged or missing.
     #[arg(long)]
     pub repair: bool,
@@ -343,6 +346,7 @@ impl Action {
             Self::Plan(args) => Operation::Plan(args.plan()),
             Self::Verify(args) => Operation::Verify(Verify {
                 dir: args.at.dir.clone(),
+                quick: args.quick,
                 repair: args.repair,
                 sources: args.sources.sources(),
             }),
@@ -428,6 +432,7 @@ mod tests {
     fn contradictions_are_refused() {
         for line in [
             "launcher update --dir d --no-peers --no-web",
+            "launcher verify --dir d --quick --repair",
             "launcher install --repo u --trust r --game g --dir d --channel c --release 1",
             "launcher seed --dir d --upload-limit 0",
             "launcher update --dir d --seed --seed-for 3",

@@ -95,6 +95,7 @@ fn details(view: &TaskView) -> String {
     let rate = match view.phase {
         Phase::Downloading => Some(view.download_rate),
         Phase::Rebuilding => Some(view.progress_rate),
+        Phase::Scanning if view.total_bytes > 0 => Some(view.progress_rate),
         _ => None,
     };
     if let Some(rate) = rate {
@@ -224,7 +225,10 @@ fn verified(report: &VerifyReport) -> String {
     let name = format!("{} {}", report.game, report.release);
     let mut lines = Vec::new();
     if report.wounds.is_empty() {
-        lines.push(format!("{name} is intact: {} checked.", HumanBytes(report.checked_bytes)));
+        lines.push(match report.quick {
+            true => format!("{name} looks as it was left: {} files.", report.checked_files),
+            false => format!("{name} is intact: {} checked.", HumanBytes(report.checked_bytes)),
+        });
         return lines.join("\n");
     }
     for wound in report.wounds.iter().take(LISTED) {

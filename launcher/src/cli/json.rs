@@ -145,6 +145,8 @@ fn verified(report: &VerifyReport) -> Value {
         "game": report.game,
         "release": report.release,
         "seconds": seconds(report.elapsed),
+        "quick": report.quick,
+        "files_checked": report.checked_files,
         "bytes_checked": report.checked_bytes,
         "wounds": wounds,
         "intact": report.wounds.is_empty() || report.repair.is_some(),

@@ -1,12 +1,13 @@
 //! Verify and repair: with what is kept in `.samara/`, no fresh metadata is needed.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
 use manifests::apply::{self, Target};
 use manifests::plan::PlanOptions;
 use manifests::release::ReleaseManifest;
-use manifests::verify::{self, Depth, Wound, WoundKind};
+use manifests::verify::{self, Depth, Misfit, MisfitKind, Wound, WoundKind};
 
 use crate::engine::board::Task;
 use crate::engine::change::{self, survey};
@@ -28,6 +29,9 @@ pub(crate) async fn verify(
     verify: Verify,
 ) -> Result<VerifyReport, LaunchError> {
     let begun = Instant::now();
+    if verify.quick {
+        return Ok(VerifyReport { elapsed: begun.elapsed(), ..look(task, verify.dir).await? });
+    }
     let goal = open(task, verify.clone()).await?;
     let manifest = goal.target.manifest.clone();
     task.update(|view| {
@@ -46,6 +50,7 @@ pub(crate) async fn verify(
     let mut report = VerifyReport {
         game: manifest.game.to_string(),
         release: manifest.version.to_string(),
+        checked_files: manifest.files.len(),
         checked_bytes: manifest.total_bytes(),
         wounds: wounds.iter().map(|wound| describe(wound, &manifest)).collect(),
         ..VerifyReport::default()
@@ -55,6 +60,46 @@ pub(crate) async fn verify(
     }
     report.elapsed = begun.elapsed();
     Ok(report)
+}
+
+/// Compares lengths and times with the record, after finishing what an interrupted run left.
+async fn look(task: &Task, path: PathBuf) -> Result<VerifyReport, LaunchError> {
+    task.enter(Phase::Recovering, 0);
+    let dir = opening(move || Ok(Arc::new(apply::open(&path)?.0))).await?;
+    let state = dir.state();
+    let Some(release) = &state.release else {
+        return Err(LaunchError::NotFinished { dir: dir.path().to_owned() });
+    };
+    task.enter(Phase::Scanning, 0);
+    task.update(|view| {
+        (view.game, view.release) = (Some(state.game.clone()), Some(release.version.clone()));
+    });
+    let misfits = blocking({
+        let dir = dir.clone();
+        move || Ok(verify::quick(&dir, 0)?)
+    })
+    .await?;
+    Ok(VerifyReport {
+        game: state.game.clone(),
+        release: release.version.clone(),
+        quick: true,
+        checked_files: state.files.len(),
+        wounds: misfits.into_iter().map(view_of).collect(),
+        ..VerifyReport::default()
+    })
+}
+
+fn view_of(misfit: Misfit) -> WoundView {
+    let (kind, bytes) = match misfit.kind {
+        MisfitKind::Missing => ("missing", misfit.len),
+        MisfitKind::WrongType => ("not a file any more", misfit.len),
+        MisfitKind::WrongSize { .. } => ("wrong length", misfit.len),
+        MisfitKind::Touched => ("changed", misfit.len),
+        MisfitKind::Unknown => ("not checked yet", misfit.len),
+        MisfitKind::WrongExecutable => ("wrong executable bit", 0),
+        MisfitKind::WrongLink => ("wrong link", 0),
+    };
+    WoundView { path: misfit.path.to_string(), kind: kind.to_owned(), bytes }
 }
 
 async fn open(task: &Task, verify: Verify) -> Result<Goal, LaunchError> {

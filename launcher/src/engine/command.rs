@@ -139,6 +139,8 @@ impl Plan {
 pub struct Verify {
     /// The install folder.
     pub dir: PathBuf,
+    /// Believe every file that still looks as it did, and read none.
+    pub quick: bool,
     /// Fetch what is damaged, block by block.
     pub repair: bool,
     /// Where bytes may come from.

@@ -346,6 +346,10 @@ pub struct VerifyReport {
     pub game: String,
     /// The installed release.
     pub release: String,
+    /// Whether only lengths and times were looked at.
+    pub quick: bool,
+    /// Files and links looked at.
+    pub checked_files: usize,
     /// Bytes read and compared.
     pub checked_bytes: u64,
     /// What was damaged.

@@ -104,6 +104,11 @@ pub trait FsFile: Send {
 pub trait Fs: Send + Sync {
     /// What lies at `path`; `None` when nothing does, or a folder on the way is missing or not a folder.
     fn stat(&self, path: &str) -> io::Result<Option<Meta>>;
+    /// [`Fs::stat`] of many names in one folder; an error when that folder is not there.
+    fn stat_in(&self, folder: &str, names: &[&str]) -> io::Result<Vec<Option<Meta>>> {
+        let path = |name| if folder.is_empty() { String::from(name) } else { format!("{folder}/{name}") };
+        names.iter().map(|name| self.stat(&path(*name))).collect()
+    }
     /// The text of a link; `None` when it is not Unicode.
     fn read_link(&self, path: &str) -> io::Result<Option<String>>;
     /// The names in a folder, unsorted; `None` for one that is not Unicode. `""` is the install folder.
@@ -210,7 +215,7 @@ pub(crate) fn open_nofollow(dir: &Dir, name: &str, access: Access) -> io::Result
     Ok(file)
 }
 
-fn meta_of(meta: &cap_std::fs::Metadata) -> Meta {
+pub(super) fn meta_of(meta: &cap_std::fs::Metadata) -> Meta {
     let kind = meta.file_type();
     if kind.is_symlink() {
         Meta::Link
@@ -241,6 +246,15 @@ pub(crate) fn nanoseconds(time: std::time::SystemTime) -> i64 {
 /// Whether an error only says that nothing is there.
 pub(crate) fn is_absent(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) || platform::is_loop(error)
+}
+
+/// `name` is one part, and not `..`.
+fn stat_name(dir: &Dir, name: &str) -> io::Result<Option<Meta>> {
+    match platform::stat(dir, name) {
+        Ok(meta) => Ok(Some(meta)),
+        Err(error) if is_absent(&error) => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 struct CapFile(cap_std::fs::File, File);
@@ -277,12 +291,17 @@ impl FsFile for CapFile {
 
 impl Fs for CapFs {
     fn stat(&self, path: &str) -> io::Result<Option<Meta>> {
-        let found = self.parent(path).and_then(|(dir, name)| dir.symlink_metadata(name));
-        match found {
-            Ok(meta) => Ok(Some(meta_of(&meta))),
-            Err(error) if is_absent(&error) => Ok(None),
-            Err(error) => Err(error),
-        }
+        let (dir, name) = match self.parent(path) {
+            Ok(found) => found,
+            Err(error) if is_absent(&error) => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        stat_name(&dir, name)
+    }
+
+    fn stat_in(&self, folder: &str, names: &[&str]) -> io::Result<Vec<Option<Meta>>> {
+        let dir = self.folder(folder)?;
+        names.iter().map(|name| stat_name(&dir, name)).collect()
     }
 
     fn read_link(&self, path: &str) -> io::Result<Option<String>> {

@@ -94,11 +94,14 @@ impl State {
             schema: u32,
         }
         let damaged = |error: serde_json::Error| FolderError::Damaged(error.to_string());
-        let version: Version = serde_json::from_slice(bytes).map_err(damaged)?;
-        if version.schema > STATE_SCHEMA {
-            return Err(FolderError::Newer(version.schema));
+        // Read once: it is long, and as a rule it is one of ours. Whose else it is shows in its first field.
+        match serde_json::from_slice::<Self>(bytes) {
+            Ok(state) if state.schema <= STATE_SCHEMA => Ok(state),
+            read => match serde_json::from_slice::<Version>(bytes).map_err(damaged)?.schema {
+                newer if newer > STATE_SCHEMA => Err(FolderError::Newer(newer)),
+                _ => read.map_err(damaged),
+            },
         }
-        serde_json::from_slice(bytes).map_err(damaged)
     }
 
     /// As it is written.

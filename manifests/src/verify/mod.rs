@@ -1,8 +1,10 @@
 //! Comparing an install with a release, down to 16 KiB blocks.
 //!
 //! [`survey`] reads the disk; [`wounds`] and [`crate::plan::plan`] only compute. A repair is a plan made from a full
-//! survey: good blocks are copied, wounded ones fetched. What the release does not list is not looked at.
+//! survey: good blocks are copied, wounded ones fetched. What the release does not list is not looked at. [`quick`] reads
+//! no content.
 
+mod quick;
 mod survey;
 #[cfg(test)]
 mod tests;
@@ -15,6 +17,7 @@ use crate::path::SafePath;
 use crate::plan::{Entry, Local, LocalFile};
 use crate::release::{FileKind, ManifestFile, ReleaseManifest};
 
+pub use quick::{Misfit, MisfitKind, quick};
 pub use survey::{Depth, SurveyError, survey};
 
 /// One path that is not as the release says.

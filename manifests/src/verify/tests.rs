@@ -1,5 +1,6 @@
 use super::*;
 use crate::apply::tests::world::*;
+use crate::folder::InstallDir;
 
 fn found(damage: impl Fn(&std::path::Path)) -> Vec<WoundKind> {
     let big = release(1, &tree(&[("d/a", blocks("abcdef")), ("small", file("small"))]));
@@ -118,4 +119,64 @@ fn what_is_right_of_a_damaged_file_is_known_though_it_goes() {
     let right = old.leaves(&old.target.manifest.files[0].identity).unwrap();
     assert_eq!((found[0], found[2]), (right[0], right[2]));
     assert_ne!(found[1], right[1]);
+}
+
+#[test]
+fn a_quick_look_names_what_looks_different() {
+    let link = || Node::Link("d/a".into());
+    let nodes = [("d/a", blocks("abc")), ("d/e/b", file("b")), ("empty", file("")), ("top", file("top"))];
+    let nodes: Vec<_> = nodes.into_iter().chain(cfg!(unix).then(|| ("l", link()))).collect();
+    let release = release(1, &tree(&nodes));
+    let found = |damage: &dyn Fn(&std::path::Path)| -> Vec<(String, MisfitKind, u64)> {
+        let temp = installed(&release).0;
+        let dir = InstallDir::open(temp.path()).unwrap();
+        damage(temp.path());
+        let misfits = quick(&dir, 2).unwrap();
+        assert_eq!(misfits, quick(&dir, 1).unwrap());
+        misfits.into_iter().map(|misfit| (misfit.path.to_string(), misfit.kind, misfit.len)).collect()
+    };
+    let one = |path: &str, kind, len| vec![(path.to_owned(), kind, len)];
+    assert_eq!(found(&|_| {}), []);
+    assert_eq!(found(&|root| std::fs::write(root.join("mine"), "mine").unwrap()), []);
+    assert_eq!(
+        found(&|root| std::fs::remove_file(root.join("empty")).unwrap()),
+        one("empty", MisfitKind::Missing, 0)
+    );
+    assert_eq!(
+        found(&|root| std::fs::write(root.join("top"), "topp").unwrap()),
+        one("top", MisfitKind::WrongSize { found: 4 }, 3)
+    );
+    let touched = |root: &std::path::Path| {
+        std::fs::write(root.join("top"), "pot").unwrap();
+        let file = std::fs::File::options().write(true).open(root.join("top")).unwrap();
+        file.set_modified(std::time::SystemTime::UNIX_EPOCH).unwrap();
+    };
+    assert_eq!(found(&touched), one("top", MisfitKind::Touched, 3));
+    let folder = |root: &std::path::Path| {
+        std::fs::remove_file(root.join("d/e/b")).unwrap();
+        std::fs::create_dir(root.join("d/e/b")).unwrap();
+    };
+    assert_eq!(found(&folder), one("d/e/b", MisfitKind::WrongType, 1));
+    let gone = |root: &std::path::Path| std::fs::remove_dir_all(root.join("d")).unwrap();
+    let missing = [one("d/a", MisfitKind::Missing, 49_152), one("d/e/b", MisfitKind::Missing, 1)].concat();
+    assert_eq!(found(&gone), missing);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_quick_look_follows_no_link() {
+    use std::os::unix::fs::{PermissionsExt, symlink};
+    let release = release(1, &tree(&[("a", file("x")), ("d/f", file("f")), ("l", Node::Link("a".into()))]));
+    let (temp, dir) = installed(&release);
+    drop(dir);
+    let look = || quick(&InstallDir::open(temp.path()).unwrap(), 1).unwrap();
+    let kinds = || look().into_iter().map(|misfit| misfit.kind).collect::<Vec<_>>();
+    assert_eq!(kinds(), []);
+    std::fs::set_permissions(temp.path().join("a"), std::fs::Permissions::from_mode(0o755)).unwrap();
+    assert_eq!(kinds(), [MisfitKind::WrongExecutable]);
+    std::fs::remove_file(temp.path().join("l")).unwrap();
+    symlink("b", temp.path().join("l")).unwrap();
+    std::fs::rename(temp.path().join("d"), temp.path().join("e")).unwrap();
+    symlink("e", temp.path().join("d")).unwrap();
+    assert_eq!(kinds(), [MisfitKind::WrongExecutable, MisfitKind::Missing, MisfitKind::WrongLink]);
 }

@@ -67,7 +67,7 @@ impl Player {
 
     /// Verifies and repairs.
     pub(super) fn repair(&mut self, sources: Sources) -> Result<()> {
-        self.start(Operation::Verify(Verify { dir: self.dir.clone(), repair: true, sources }))
+        self.start(Operation::Verify(Verify { dir: self.dir.clone(), quick: false, repair: true, sources }))
     }
 
     fn start(&mut self, operation: Operation) -> Result<()> {

@@ -138,7 +138,7 @@ impl Player {
 
     fn verify(&mut self, dir: &Path, repair: bool) -> Result<VerifyReport, String> {
         let sources = Sources { peers: false, web: true };
-        match self.run(Operation::Verify(Verify { dir: dir.to_owned(), repair, sources }))? {
+        match self.run(Operation::Verify(Verify { dir: dir.to_owned(), quick: false, repair, sources }))? {
             Outcome::Verified(report) => Ok(report),
             other => panic!("{other:?}"),
         }
