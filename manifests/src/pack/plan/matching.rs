@@ -19,6 +19,8 @@ pub(super) const MIN_MATCH: u64 = 24;
 const BRIDGE_BYTES: u64 = 256;
 /// Bytes of a file searched for anchors at a time.
 const SCAN_BYTES: usize = 1 << 20;
+/// Where anchors find nothing, the old file is tried at the same place, at steps of this and for at least as many bytes.
+const IN_PLACE_BYTES: u64 = 4096;
 /// Candidates of one anchor that are grown to compare them.
 const MAX_TRIED: usize = 4;
 
@@ -217,15 +219,44 @@ impl<'a> Matcher<'a> {
                     }
                 }
             }
+            if jumped.is_none()
+                && done <= start + WINDOW_BYTES as u64
+                && let Some(found) = self.in_place(file, old, (done, window_end), end)?
+            {
+                done = self.follow(file, found, end, list)?;
+                jumped = Some(done.max(window_end));
+            }
             let now = jumped.unwrap_or(window_end);
             told.advance(now - told_to)?;
             told_to = now;
-            if window_end >= end && jumped.is_none() {
+            if now >= end || (window_end >= end && jumped.is_none()) {
                 break;
             }
             start = now.saturating_sub(WINDOW_BYTES as u64 - 1);
         }
         told.advance(end - told_to)
+    }
+
+    /// Bytes that stayed where they were although they have no anchors: data without variety, zeros above all.
+    fn in_place(
+        &mut self,
+        file: u32,
+        old: Option<u32>,
+        (from, to): (u64, u64),
+        end: u64,
+    ) -> Result<Option<Match>, PackError> {
+        let Some(old) = old else { return Ok(None) };
+        let mut at = from.next_multiple_of(IN_PLACE_BYTES);
+        while at < to.min(self.base.len(old)) {
+            let seed = Match { target: at, file: old, base: at, len: 0 };
+            let probe = self.forward(file, seed, end.min(at + IN_PLACE_BYTES))?;
+            if probe.len == IN_PLACE_BYTES {
+                let back = self.backward(file, seed, from)?;
+                return Ok(Some(self.forward(file, back, end)?));
+            }
+            at += IN_PLACE_BYTES;
+        }
+        Ok(None)
     }
 
     /// Reads the next window and lists its anchors.

@@ -59,6 +59,24 @@ fn scattered_changes_and_an_insertion_cost_what_is_new() {
     }
 }
 
+/// Zeros have no anchors, or nothing else: what stays where it was is found all the same, beyond the first run too.
+#[test]
+fn changes_in_a_sea_of_zeros_are_small() {
+    const LEN: usize = 80 << 20;
+    let old = vec![0; LEN];
+    let mut new = old.clone();
+    for at in [0, 5_000_000, 5_000_100, 33_333_333, 70_000_000, LEN - 10] {
+        new[at..at + 10].copy_from_slice(b"0123456789");
+    }
+    let (old, new) = (one_file("sea", old), one_file("sea", new));
+    let (pack, created) = made(Some(&old), &new, Level::Fast, 2);
+    let proof = applied(&pack, Some(&old), &new).unwrap();
+    assert_eq!(proof.bytes, LEN as u64);
+    let report = &created.report.files[0];
+    assert!(pack.len() < 1000, "{} bytes", pack.len());
+    assert!(report.rebuilt_bytes < 200_000, "{} bytes rebuilt", report.rebuilt_bytes);
+}
+
 /// Entries end to end, then a directory of names, offsets and lengths.
 fn archive(entries: &[(String, Vec<u8>)]) -> Vec<u8> {
     let (mut body, mut directory) = (b"PACK".to_vec(), Vec::new());
