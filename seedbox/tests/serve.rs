@@ -62,6 +62,7 @@ impl World {
             notes: String::new(),
             launch: BTreeMap::new(),
             exec: seedbox::publish::Patterns::default(),
+            policies: seedbox::publish::Policies::default(),
             piece_len: None,
             packs: seedbox::PackOptions::default(),
         };

@@ -194,6 +194,17 @@ fn kept(summary: &Summary) -> Vec<String> {
     if summary.kept_aside.len() > LISTED {
         lines.push(format!("and {} more", summary.kept_aside.len() - LISTED));
     }
+    lines.extend(left(&summary.left_changed));
+    lines
+}
+
+fn left(paths: &[String]) -> Vec<String> {
+    let listed = paths.iter().take(LISTED);
+    let mut lines: Vec<String> =
+        listed.map(|path| format!("{path} is your own version and stays as it is.")).collect();
+    if paths.len() > LISTED {
+        lines.push(format!("and {} more", paths.len() - LISTED));
+    }
     lines
 }
 
@@ -229,6 +240,7 @@ fn verified(report: &VerifyReport) -> String {
             true => format!("{name} looks as it was left: {} files.", report.checked_files),
             false => format!("{name} is intact: {} checked.", HumanBytes(report.checked_bytes)),
         });
+        lines.extend(left(&report.left_changed));
         return lines.join("\n");
     }
     for wound in report.wounds.iter().take(LISTED) {

@@ -95,6 +95,7 @@ fn installed(summary: &Summary) -> Value {
         "game": summary.game,
         "changed": summary.changed,
         "kept_aside": summary.kept_aside,
+        "left_changed": summary.left_changed,
     })
 }
 
@@ -149,12 +150,14 @@ fn verified(report: &VerifyReport) -> Value {
         "files_checked": report.checked_files,
         "bytes_checked": report.checked_bytes,
         "wounds": wounds,
+        "left_changed": report.left_changed,
         "intact": report.wounds.is_empty() || report.repair.is_some(),
     });
     if let (Some(repair), Value::Object(line)) = (&report.repair, &mut line)
         && let Value::Object(figures) = installed(repair)
     {
-        line.extend(figures.into_iter().filter(|(name, _)| name.contains("bytes_") || name == "kept_aside"));
+        let told = |name: &str| name.contains("bytes_") || name == "kept_aside";
+        line.extend(figures.into_iter().filter(|(name, _)| told(name)));
     }
     line
 }

@@ -39,11 +39,12 @@ pub(crate) async fn verify(
     });
     let local = survey(task, &goal).await?;
     let kept = content::kept(goal.dir.clone(), &manifest).await?;
-    let (local, wounds) = blocking({
+    let (local, wounds, left) = blocking({
         let (leaves, manifest) = (Leaves { dir: goal.dir.clone(), content: kept }, manifest.clone());
         move || {
             let wounds = verify::wounds(&local, &manifest, &leaves);
-            Ok((local, wounds))
+            let left = verify::left_to_player(&local, &manifest);
+            Ok((local, wounds, left))
         }
     })
     .await?;
@@ -52,6 +53,7 @@ pub(crate) async fn verify(
         release: manifest.version.to_string(),
         checked_files: manifest.files.len(),
         checked_bytes: manifest.total_bytes(),
+        left_changed: left.iter().map(ToString::to_string).collect(),
         wounds: wounds.iter().map(|wound| describe(wound, &manifest)).collect(),
         ..VerifyReport::default()
     };

@@ -293,6 +293,8 @@ pub struct Summary {
     pub plain_bytes: u64,
     /// Files of the player's that stood where the release has one: kept, under these names.
     pub kept_aside: Vec<String>,
+    /// Files the player changed that stay as they are, as the studio lets them.
+    pub left_changed: Vec<String>,
 }
 
 /// What an update or install would cost.
@@ -354,6 +356,8 @@ pub struct VerifyReport {
     pub checked_bytes: u64,
     /// What was damaged.
     pub wounds: Vec<WoundView>,
+    /// Files the player changed, as the studio lets him: no damage.
+    pub left_changed: Vec<String>,
     /// Present when a repair was asked for.
     pub repair: Option<Summary>,
     /// Wall time.

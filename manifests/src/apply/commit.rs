@@ -11,7 +11,7 @@ use crate::folder::{self, Access, DiskError, Guard, InstalledRelease, Listed, Me
 use crate::hash::{self, BlockMap, TreeHasher};
 use crate::path::SafePath;
 use crate::plan;
-use crate::release::FileKind;
+use crate::release::{FileKind, Policy};
 
 impl Applier {
     /// Puts the release in place. Every staged file is complete and right before anything of the old release is touched.
@@ -290,7 +290,7 @@ impl Applier {
         let spelled: HashMap<String, Guard> =
             self.plan.relies_on.iter().map(|(path, guard)| (path.folded(), *guard)).collect();
         for (file, op) in self.target.manifest.files.iter().zip(&self.plan.ops) {
-            if matches!(op, Op::Keep { .. } | Op::KeepLink)
+            if matches!(op, Op::Keep { .. } | Op::KeepLink | Op::Leave)
                 || self.relied.contains_key(&file.path)
                 || aside.contains(&file.path)
             {
@@ -388,6 +388,7 @@ impl Applier {
             (file.path.clone(), listed)
         });
         let manifest = &self.target.manifest;
+        let policies = manifest.files.iter().map(|file| (file.path.clone(), file.policy()));
         let state = State {
             schema: STATE_SCHEMA,
             game: before.game.clone(),
@@ -399,6 +400,7 @@ impl Applier {
                 manifest: sha256,
             }),
             files: files.collect(),
+            policies: policies.filter(|(_, policy)| *policy != Policy::default()).collect(),
         };
         let bytes = state.encode().map_err(DiskError::at("encode", folder::STATE_NEXT))?;
         Ok(folder::write_synced(fs, folder::STATE_NEXT, &bytes)?)

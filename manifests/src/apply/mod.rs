@@ -270,7 +270,7 @@ impl Applier {
                     None => Location::Nowhere,
                 }
             }
-            Some(Op::Link { .. } | Op::KeepLink) | None => Location::Nowhere,
+            Some(Op::Link { .. } | Op::KeepLink | Op::Leave) | None => Location::Nowhere,
         }
     }
 
@@ -338,7 +338,7 @@ fn name_slots(plan: &Plan, manifest: &ReleaseManifest) -> Vec<Option<String>> {
     let named = plan.ops.iter().zip(&manifest.files).enumerate();
     named
         .map(|(index, (op, file))| match op {
-            Op::Keep { .. } | Op::KeepLink => None,
+            Op::Keep { .. } | Op::KeepLink | Op::Leave => None,
             Op::Move { .. } => Some(format!("move-{index}")),
             Op::Link { .. } => Some(format!("link-{index}")),
             Op::Copy { .. } | Op::Duplicate { .. } | Op::Rebuild { .. } | Op::Patch { .. } | Op::Fetch => {

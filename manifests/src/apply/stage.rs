@@ -197,8 +197,12 @@ impl Applier {
         let fs = self.dir.fs();
         let mut folders = BTreeSet::new();
         let files = &self.target.manifest.files;
-        let changed =
-            self.plan.ops.iter().zip(files).filter(|(op, _)| !matches!(op, Op::Keep { .. } | Op::KeepLink));
+        let changed = self
+            .plan
+            .ops
+            .iter()
+            .zip(files)
+            .filter(|(op, _)| !matches!(op, Op::Keep { .. } | Op::KeepLink | Op::Leave));
         let moved = self.plan.ops.iter().filter_map(|op| match op {
             Op::Move { from } => Some(from),
             _ => None,
@@ -229,7 +233,7 @@ impl Applier {
         let mut needed = 0u64;
         for (index, file) in self.target.manifest.files.iter().enumerate() {
             let Some(op) = self.plan.ops.get(index) else { continue };
-            if matches!(op, Op::Keep { .. } | Op::KeepLink | Op::Move { .. } | Op::Link { .. }) {
+            if matches!(op, Op::Keep { .. } | Op::KeepLink | Op::Leave | Op::Move { .. } | Op::Link { .. }) {
                 continue;
             }
             if let Op::Patch { from, fetch, .. } = op {

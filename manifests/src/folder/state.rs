@@ -8,7 +8,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use super::FolderError;
 use super::fs::Guard;
 use crate::path::SafePath;
-use crate::release::FileIdentity;
+use crate::release::{FileIdentity, Policy};
 
 /// Format of `state.json` written and the newest one read.
 pub const STATE_SCHEMA: u32 = 1;
@@ -31,6 +31,9 @@ pub struct State {
     /// Every file and link the release lists. What is not here is the player's own.
     #[serde(default)]
     pub files: BTreeMap<SafePath, Listed>,
+    /// The studio's options for files the player changes, where there are any.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub policies: BTreeMap<SafePath, Policy>,
 }
 
 /// The release in place.
@@ -81,7 +84,14 @@ impl Listed {
 impl State {
     /// A folder that belongs to `game` and has no release yet.
     pub fn new(game: &str, adopted: bool) -> Self {
-        Self { schema: STATE_SCHEMA, game: game.to_owned(), adopted, release: None, files: BTreeMap::new() }
+        Self {
+            schema: STATE_SCHEMA,
+            game: game.to_owned(),
+            adopted,
+            release: None,
+            files: BTreeMap::new(),
+            policies: BTreeMap::new(),
+        }
     }
 
     /// Reads `state.json`.

@@ -8,7 +8,7 @@ use super::{Costs, Entry, Local, Op, Piece, Plan, PlanOptions, Removal, Retired}
 use crate::folder::LeafSource;
 use crate::hash::{BLOCK_LEN, BlockMap, Hash, block_range};
 use crate::path::SafePath;
-use crate::release::{FileIdentity, FileKind, ManifestFile, ReleaseManifest};
+use crate::release::{FileIdentity, FileKind, ManifestFile, Policy, ReleaseManifest};
 
 /// Blocks that moved are looked for when at least one in so many bytes of a file is missing.
 const SEARCH_SHARE: u64 = 32;
@@ -66,6 +66,7 @@ impl<'a> Builder<'a> {
                     let wrong = found.executable.is_some_and(|on| on != file.executable);
                     Some(Op::Keep { set_executable: wrong.then_some(file.executable) })
                 }
+                (FileKind::File, _) if stays_theirs(self.local, self.options, file) => Some(Op::Leave),
                 (FileKind::File, _) if file.identity.is_empty() => Some(Op::Fetch),
                 (FileKind::File, _) => None,
             };
@@ -172,6 +173,13 @@ impl<'a> Builder<'a> {
     fn clear_the_way(&mut self) {
         let mut aside = BTreeSet::new();
         for (file, op) in self.files.iter().zip(&self.ops) {
+            if matches!(op, Some(Op::Leave)) {
+                // What the player deleted is not worth telling.
+                if self.local.entries.contains_key(&file.path) {
+                    self.plan.left.push(file.path.clone());
+                }
+                continue;
+            }
             if matches!(op, Some(Op::Keep { .. } | Op::KeepLink)) || self.moved.contains(&file.path) {
                 continue;
             }
@@ -186,7 +194,7 @@ impl<'a> Builder<'a> {
                 }
             }
         }
-        for path in folders_above(self.files.iter().map(|file| &file.path)) {
+        for path in self.needed_folders() {
             match self.local.entries.get(&path) {
                 Some(Entry::Folder) | None => {}
                 // What is ours goes by `remove_the_old`, or was moved.
@@ -212,6 +220,11 @@ impl<'a> Builder<'a> {
                 Some(Entry::Link { .. }) if self.local.is_ours(path) => {
                     self.plan.remove.push(Removal { path: path.clone(), guard: None });
                 }
+                Some(Entry::File(_) | Entry::Link { .. })
+                    if self.local.policies.get(path).is_some_and(Policy::leaves_dropped) =>
+                {
+                    self.plan.left.push(path.clone());
+                }
                 Some(Entry::File(_)) => self.plan.keep_aside.push(path.clone()),
                 // A folder, a device, another link: not what the studio put there.
                 _ => {}
@@ -236,8 +249,16 @@ impl<'a> Builder<'a> {
         }
     }
 
+    /// The folders of what the release puts somewhere: not those of files that the player deleted for good.
+    fn needed_folders(&self) -> BTreeSet<SafePath> {
+        let needed = self.files.iter().zip(&self.ops).filter(|(file, op)| {
+            !matches!(op, Some(Op::Leave)) || self.local.entries.contains_key(&file.path)
+        });
+        folders_above(needed.map(|(file, _)| &file.path))
+    }
+
     fn folders(&mut self) {
-        let needed = folders_above(self.files.iter().map(|file| &file.path));
+        let needed = self.needed_folders();
         let before = folders_above(self.local.listed.keys());
         self.plan.remove_folders = before.difference(&needed).cloned().collect();
         self.plan.remove_folders.reverse();
@@ -267,8 +288,27 @@ impl<'a> Builder<'a> {
             .chain(rebuilt.flatten())
             .filter_map(|path| Some((path, self.local.file(path)?.guard)))
             .collect();
-        self.plan.relies_on = relied.into_iter().map(|(path, guard)| (path.clone(), guard)).collect();
+        // A game may write its settings at any time: what stays as it is need not stay the same.
+        let left: HashSet<&SafePath> = self.plan.left.iter().collect();
+        let relied = relied.into_iter().filter(|(path, _)| !left.contains(path));
+        self.plan.relies_on = relied.map(|(path, guard)| (path.clone(), guard)).collect();
         self.plan
+    }
+}
+
+/// Whether what the player did to `file` stays, whatever the release has there.
+fn stays_theirs(local: &Local, options: PlanOptions, file: &ManifestFile) -> bool {
+    let policy = file.policy();
+    if !policy.leaves_changed() || local.is_ours(&file.path) {
+        return false;
+    }
+    match local.entries.get(&file.path) {
+        // What cannot be read may be damage, and a repair is there for damage.
+        Some(Entry::File(found)) => found.identity.is_some() || options.keep_changed,
+        Some(Entry::Link { .. }) => true,
+        Some(Entry::Folder | Entry::Other) => policy.merge_never,
+        // Deleted by the player; a repair brings it back.
+        None => policy.merge_never && options.keep_changed && local.listed.contains_key(&file.path),
     }
 }
 
@@ -333,7 +373,7 @@ pub(super) fn costs(ops: &[Op], files: &[ManifestFile]) -> Costs {
     for (op, file) in ops.iter().zip(files) {
         let len = file.identity.len;
         let (local, fetch, written) = match op {
-            Op::Keep { .. } | Op::KeepLink | Op::Link { .. } => {
+            Op::Keep { .. } | Op::KeepLink | Op::Leave | Op::Link { .. } => {
                 costs.bytes_kept += len;
                 (0, 0, 0)
             }

@@ -7,7 +7,7 @@ use super::Source;
 use crate::folder::{Guard, LeafSource, Listed};
 use crate::hash::Hash;
 use crate::path::SafePath;
-use crate::release::{FileIdentity, FileKind, ReleaseManifest};
+use crate::release::{FileIdentity, FileKind, Policy, ReleaseManifest};
 
 /// A regular file on disk.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,6 +48,8 @@ pub struct Local {
     pub listed: BTreeMap<SafePath, Listed>,
     /// Whole files among the undo data, below `.samara/`: nobody needs them where they lie.
     pub undo: BTreeMap<SafePath, LocalFile>,
+    /// Its options for files the player changes, where there are any.
+    pub policies: BTreeMap<SafePath, Policy>,
     /// Blocks of files of the target that were found in files of the install, at any offset; their leaves are
     /// checked again when they are copied.
     pub pieces: BTreeMap<FileIdentity, Arc<[Source]>>,

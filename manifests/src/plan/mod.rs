@@ -71,6 +71,8 @@ pub enum Op {
     },
     /// The symbolic link is there.
     KeepLink,
+    /// What lies there is the player's, and the studio lets it stay (see [`crate::release::Policy`]).
+    Leave,
 }
 
 /// A file of the install that has blocks of another.
@@ -138,6 +140,8 @@ pub struct Plan {
     pub retire: Vec<Retired>,
     /// The player's files in the way, renamed to `name.mine-DATE`: changed ones, and unlisted ones of a new file's name.
     pub keep_aside: Vec<SafePath>,
+    /// The player's files that stay as they are, though the release has another version or none there.
+    pub left: Vec<SafePath>,
     /// Folders where a file must go: removed when empty by then, kept aside whole otherwise.
     pub clear_folders: Vec<SafePath>,
     /// Folders only the old release needs, innermost first: removed when empty.
@@ -159,7 +163,7 @@ pub struct Plan {
 impl Plan {
     /// Whether the install is the release already.
     pub fn is_nothing(&self) -> bool {
-        self.ops.iter().all(|op| matches!(op, Op::Keep { set_executable: None } | Op::KeepLink))
+        self.ops.iter().all(|op| matches!(op, Op::Keep { set_executable: None } | Op::KeepLink | Op::Leave))
             && self.remove.is_empty()
             && self.keep_aside.is_empty()
             && self.clear_folders.is_empty()
@@ -215,7 +219,7 @@ pub const PATCH_MIN_LEN: u64 = 4 << 20;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PlanOptions {
     /// Whether a listed file that the player changed is kept aside when it is replaced. A repair may say no: what it
-    /// replaces is damage. Unlisted files are kept whatever this says.
+    /// replaces is damage. Unlisted files are kept whatever this says, and so is what the studio leaves to the player.
     pub keep_changed: bool,
     /// Files shorter than this, in bytes, are staged whole: writing a few megabytes costs less than the care that patching
     /// in place takes.

@@ -422,4 +422,4 @@ fn read_channels(r: &mut Reader<'_>) -> Result<BTreeSet<ChannelName>, ManifestEr
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

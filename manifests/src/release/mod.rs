@@ -6,6 +6,7 @@ mod ids;
 mod identity;
 mod frame;
 mod manifest;
+mod policy;
 mod packs;
 mod docs;
 
@@ -19,6 +20,7 @@ pub use packs::{
     MAX_PACK_INDEX_BYTES, MAX_PACK_LIST_BYTES, MAX_PACK_MEMORY_BYTES, MAX_PACKS, PACKS_SCHEMA, PackBase,
     PackEntry, PackList, PackListError, pack_torrent_name,
 };
+pub use policy::{Policy, RESERVED_TAGS};
 
 #[cfg(test)]
 pub(crate) use packs::tests as packs_tests;

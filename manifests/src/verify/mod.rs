@@ -82,6 +82,9 @@ pub fn wounds(local: &Local, release: &ReleaseManifest, leaves: &dyn LeafSource)
 
 fn wound(file: &ManifestFile, entry: Option<&Entry>, leaves: &dyn LeafSource) -> Option<WoundKind> {
     let Some(entry) = entry else { return Some(WoundKind::Missing) };
+    if is_theirs(file, entry) {
+        return None;
+    }
     match (&file.kind, entry) {
         (FileKind::File, Entry::File(found)) => wound_of_file(file, found, leaves),
         (FileKind::Symlink { target }, Entry::Link { target: found }) => {
@@ -89,6 +92,27 @@ fn wound(file: &ManifestFile, entry: Option<&Entry>, leaves: &dyn LeafSource) ->
         }
         _ => Some(WoundKind::WrongType),
     }
+}
+
+/// What the player made of a file that the studio leaves to him.
+fn is_theirs(file: &ManifestFile, entry: &Entry) -> bool {
+    let policy = file.policy();
+    match entry {
+        Entry::File(found) => {
+            policy.leaves_changed() && found.identity.is_some_and(|identity| identity != file.identity)
+        }
+        Entry::Link { .. } => policy.leaves_changed(),
+        Entry::Folder | Entry::Other => policy.merge_never,
+    }
+}
+
+/// Files of the release that the player made his own, and that the studio leaves to him: no wounds.
+pub fn left_to_player(local: &Local, release: &ReleaseManifest) -> Vec<SafePath> {
+    let theirs = release
+        .files
+        .iter()
+        .filter(|file| local.entries.get(&file.path).is_some_and(|entry| is_theirs(file, entry)));
+    theirs.map(|file| file.path.clone()).collect()
 }
 
 fn wound_of_file(file: &ManifestFile, found: &LocalFile, leaves: &dyn LeafSource) -> Option<WoundKind> {

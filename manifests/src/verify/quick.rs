@@ -8,6 +8,7 @@ use std::sync::{Mutex, PoisonError};
 use crate::apply::for_each;
 use crate::folder::{DiskError, Fs, Guard, InstallDir, Listed, Meta, is_absent};
 use crate::path::SafePath;
+use crate::release::Policy;
 
 /// A listed path that does not look as it was left.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,7 +68,17 @@ pub fn quick(dir: &InstallDir, threads: usize) -> Result<Vec<Misfit>, DiskError>
     })?;
     let mut found = found.into_inner().unwrap_or_else(PoisonError::into_inner);
     found.sort_by(|one: &Misfit, two| one.path.cmp(&two.path));
+    found.retain(|misfit| state.policies.get(&misfit.path).is_none_or(|policy| is_misfit(misfit.kind, *policy)));
     Ok(found)
+}
+
+/// Whether it counts although the studio leaves the file to the player.
+fn is_misfit(kind: MisfitKind, policy: Policy) -> bool {
+    match kind {
+        MisfitKind::WrongSize { .. } | MisfitKind::Touched | MisfitKind::Unknown => !policy.leaves_changed(),
+        MisfitKind::WrongType => !policy.merge_never,
+        MisfitKind::Missing | MisfitKind::WrongExecutable | MisfitKind::WrongLink => true,
+    }
 }
 
 fn look(fs: &dyn Fs, folder: &str, files: &[(&SafePath, &Listed)]) -> Result<Vec<Misfit>, DiskError> {

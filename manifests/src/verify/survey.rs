@@ -77,7 +77,7 @@ pub fn survey(
         wanted: target.files.iter().map(|file| (&file.path, file.identity)).collect(),
         contents: target.files.iter().map(|file| file.identity).collect(),
         lengths: target.files.iter().map(|file| file.identity.len).collect(),
-        local: Local { listed: state.files.clone(), ..Local::default() },
+        local: Local { listed: state.files.clone(), policies: state.policies.clone(), ..Local::default() },
         to_hash: Vec::new(),
     };
     let paths: BTreeSet<&SafePath> =

@@ -72,6 +72,16 @@ pub struct BuildArgs {
     /// Files that are programs, such as 'bin/*', where their mode does not say so. May be repeated.
     #[arg(long, value_name = "GLOB")]
     pub exec: Vec<String>,
+    /// Files such as 'settings/*.ini' that stay as they are when the player changed them. May be repeated.
+    #[arg(long, value_name = "GLOB")]
+    pub keep_if_changed: Vec<String>,
+    /// Files that are the player's once they are installed: an update neither replaces them when he changed them nor
+    /// brings them back when he deleted them. May be repeated.
+    #[arg(long, value_name = "GLOB")]
+    pub merge_never: Vec<String>,
+    /// Which of these go out of the way, although changed, when a later release no longer has them. May be repeated.
+    #[arg(long, value_name = "GLOB")]
+    pub delete_on_remove: Vec<String>,
     /// Bytes of a piece, instead of the length that fits the build.
     #[arg(long, value_name = "BYTES", hide_short_help = true)]
     pub piece_len: Option<u32>,

@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 use crate::optimize::{OptimizeOptions, Work, optimize};
 use crate::packs::{Bases, Full, Level, PackOptions, parse_level};
 use crate::preview::{Limits, PreviewOptions, preview, write_page};
-use crate::publish::{Patterns, PublishOptions, publish, read_notes};
+use crate::publish::{Patterns, Policies, PublishOptions, publish, read_notes};
 use crate::server::{ServeConfig, serve};
 use crate::setup::{InitConfig, init, refresh};
 use manifests::release::{ChannelName, GameId, Version};
@@ -71,6 +71,11 @@ fn publish_options(args: &BuildArgs, release: &str, keys: PathBuf) -> Result<Pub
         notes: args.notes.as_deref().map(read_notes).transpose()?.unwrap_or_default(),
         launch: launch_commands(&args.launch)?,
         exec: Patterns::new(&args.exec)?,
+        policies: Policies {
+            keep_if_changed: Patterns::new(&args.keep_if_changed)?,
+            merge_never: Patterns::new(&args.merge_never)?,
+            delete_on_remove: Patterns::new(&args.delete_on_remove)?,
+        },
         piece_len: args.piece_len,
         packs: pack_options(&args.packs, PackOptions::default().level)?,
     })

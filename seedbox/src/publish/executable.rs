@@ -7,8 +7,9 @@ use super::hash::Hashed;
 use super::scan::{Found, Scan};
 use crate::error::{Error, Result};
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
+use manifests::path::SafePath;
 
-/// The globs of `--exec`, matched against paths below the build folder.
+/// Globs, as of `--exec`, matched against paths below the build folder.
 #[derive(Clone, Debug, Default)]
 pub struct Patterns(GlobSet);
 
@@ -29,6 +30,11 @@ impl Patterns {
             |error: globset::Error| Error::Pattern { pattern: String::new(), why: error.to_string() };
         set.build().map(Patterns).map_err(refused)
     }
+
+    /// Whether one of them fits the path.
+    pub(crate) fn fits(&self, path: &SafePath) -> bool {
+        self.0.is_match(path.as_str())
+    }
 }
 
 /// For each file of the scan, whether it is a program.
@@ -45,7 +51,7 @@ pub(crate) fn decide(scan: &Scan, hashed: &[Hashed], exec: &Patterns) -> Vec<boo
             }
             let by_content = is_elf_program(found, &hashed.head) || hashed.head.starts_with(b"#!");
             let by_mode = found.executable_by_mode.filter(|_| !modes_lost);
-            by_mode.unwrap_or(by_content) || exec.0.is_match(found.path.as_str())
+            by_mode.unwrap_or(by_content) || exec.fits(&found.path)
         })
         .collect()
 }
@@ -65,7 +71,6 @@ fn is_elf_program(found: &Found, head: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use manifests::path::SafePath;
     use manifests::release::FileIdentity;
 
     const ELF: &[u8] = b"\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0\x03\0\x3e\0";

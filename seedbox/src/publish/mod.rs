@@ -18,8 +18,9 @@ use crate::packs::{self, Made, Maker, PackMade, PackOptions, Release, threads};
 use crate::platform;
 use crate::store::{DataDir, Settings};
 use hash::{Cost, Hashed};
+use manifests::path::SafePath;
 use manifests::release::{
-    ChannelDoc, ChannelName, GameId, ManifestFile, PackEntry, PackList, ReleaseManifest, Version,
+    ChannelDoc, ChannelName, GameId, ManifestFile, PackEntry, PackList, Policy, ReleaseManifest, Version,
 };
 use manifests::trust::publisher::{InitOptions, OfflineKeys, PublishError, Repository, RepositoryPaths};
 use protocol::metainfo::choose_piece_len;
@@ -53,10 +54,33 @@ pub struct PublishOptions {
     pub launch: BTreeMap<String, String>,
     /// Files that are programs, whatever they look like.
     pub exec: Patterns,
+    /// What an update does with files that players change.
+    pub policies: Policies,
     /// Piece length in bytes, instead of the one that fits the build: a power of two from 16 KiB to 16 MiB.
     pub piece_len: Option<u32>,
     /// Which packs to make.
     pub packs: PackOptions,
+}
+
+/// Which files are left to players, and when.
+#[derive(Clone, Debug, Default)]
+pub struct Policies {
+    /// A changed file stays as it is.
+    pub keep_if_changed: Patterns,
+    /// Once installed, it is the player's.
+    pub merge_never: Patterns,
+    /// A changed file of the above goes when a later release has none there.
+    pub delete_on_remove: Patterns,
+}
+
+impl Policies {
+    fn of(&self, path: &SafePath) -> Policy {
+        Policy {
+            keep_if_changed: self.keep_if_changed.fits(path),
+            merge_never: self.merge_never.fits(path),
+            delete_on_remove: self.delete_on_remove.fits(path),
+        }
+    }
 }
 
 /// What was published, and what it cost.
@@ -313,7 +337,8 @@ pub(crate) fn manifest(
     let files = build.scan.files.iter().zip(&build.hashed).zip(&build.executable);
     let files = files.map(|((found, hashed), &executable)| match &found.link {
         Some(target) => ManifestFile::symlink(found.path.clone(), target.clone()),
-        None => ManifestFile::file(found.path.clone(), hashed.id, executable),
+        None => ManifestFile::file(found.path.clone(), hashed.id, executable)
+            .with_policy(options.policies.of(&found.path)),
     });
     ReleaseManifest {
         game: options.game.clone(),

@@ -53,6 +53,7 @@ impl World {
             notes: String::new(),
             launch: BTreeMap::new(),
             exec: Patterns::default(),
+            policies: Policies::default(),
             piece_len: Some(32 * 1024),
             packs: PackOptions::default(),
         }

@@ -46,6 +46,7 @@ impl World {
             notes: String::new(),
             launch: std::collections::BTreeMap::new(),
             exec: Patterns::new::<&str>([])?,
+            policies: seedbox::publish::Policies::default(),
             piece_len,
             packs: seedbox::PackOptions::default(),
         };

@@ -7,7 +7,8 @@ use super::world::*;
 use crate::apply::{recover, uninstall};
 use crate::folder::InstallDir;
 use crate::plan::PlanOptions;
-use crate::verify::Depth;
+use crate::release::Policy;
+use crate::verify::{Depth, left_to_player, survey, wounds};
 use std::sync::Arc;
 
 /// Every file's content below the folder.
@@ -287,6 +288,63 @@ fn a_repair_may_replace_damage() {
     let (applied, fetched) = update(&dir, &old, Depth::Full, repair).unwrap();
     assert_eq!((applied.kept.len(), fetched), (0, 16_384));
     assert_eq!(read_tree(temp.path()), old.tree);
+}
+
+/// Settings, a starter save and a file the studio later drops, all changed: they stay over updates, back and forth, and
+/// are no wounds; what the player deletes comes back or not, as the studio said.
+#[test]
+fn what_is_left_to_the_player_stays() {
+    let keep = Policy { keep_if_changed: true, ..Policy::default() };
+    let never = Policy { merge_never: true, ..Policy::default() };
+    let with = |sequence, tree: &Tree| {
+        let mut release = release(sequence, tree);
+        for file in &mut Arc::make_mut(&mut release.target.manifest).files {
+            *file = match file.path.as_str() {
+                "set.ini" | "gone/set.ini" => file.clone().with_policy(keep),
+                "save" => file.clone().with_policy(never),
+                _ => continue,
+            };
+        }
+        release
+    };
+    let at = |text: &str| {
+        [("game", file(text)), ("save", file(text)), ("set.ini", file(text))].map(|(path, node)| (path, node))
+    };
+    let mut first = tree(&at("1"));
+    first.insert("gone/set.ini".to_owned(), file("1"));
+    let (old, new) = (with(1, &first), with(2, &tree(&at("2"))));
+    let (temp, dir) = installed(&old);
+    let mine = tree(&[("gone/set.ini", file("mine")), ("save", file("mine")), ("set.ini", file("mine"))]);
+    write_tree(temp.path(), &mine);
+    let wounds = |release: &Release| {
+        let local = survey(&dir, &release.target.manifest, Depth::Full, 1, &()).unwrap();
+        (wounds(&local, &release.target.manifest, release), left_to_player(&local, &release.target.manifest))
+    };
+    for (release, text) in [(&new, "2"), (&old, "1"), (&new, "2")] {
+        let (applied, fetched) = update(&dir, release, Depth::Quick, options()).unwrap();
+        assert_eq!((applied.kept.len(), applied.damaged.len(), fetched), (0, 0, 1));
+        let mut want = mine.clone();
+        want.insert("game".to_owned(), file(text));
+        assert_eq!(read_tree(temp.path()), want);
+        assert!(plan_for(&dir, release, Depth::Full, options()).is_nothing());
+        let (wounds, left) = wounds(release);
+        assert_eq!(wounds, []);
+        assert_eq!(left.len(), release.tree.len() - 1);
+        let repair = PlanOptions { keep_changed: false, ..options() };
+        assert!(plan_for(&dir, release, Depth::Full, repair).is_nothing());
+    }
+    for path in ["set.ini", "save"] {
+        std::fs::remove_file(temp.path().join(path)).unwrap();
+    }
+    assert_eq!(wounds(&new).0.len(), 2, "what is missing is told");
+    update(&dir, &new, Depth::Quick, options()).unwrap();
+    assert!(temp.path().join("set.ini").exists() && !temp.path().join("save").exists());
+    let repair = PlanOptions { keep_changed: false, ..options() };
+    update(&dir, &new, Depth::Full, repair).unwrap();
+    assert_eq!(std::fs::read(temp.path().join("save")).unwrap(), b"2");
+    // A file that the player leaves alone follows the releases.
+    update(&dir, &with(3, &tree(&at("3"))), Depth::Quick, options()).unwrap();
+    assert_eq!(std::fs::read(temp.path().join("save")).unwrap(), b"3");
 }
 
 /// A name no release can have.
