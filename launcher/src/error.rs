@@ -3,7 +3,7 @@
 //! Codes are part of the command line's contract (scripts and the window match on them): a code is never
 //! reused for another meaning.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use manifests::apply::ApplyError;
 use manifests::folder::{DiskError, FolderError};
@@ -11,6 +11,11 @@ use manifests::release::ManifestError;
 use manifests::trust::TrustError;
 use manifests::verify::SurveyError;
 use protocol::net::NetError;
+
+pub use crate::platform::User;
+
+/// Programs named in one message.
+const USERS_NAMED: usize = 5;
 
 /// What went wrong. `Display` says what happened; [`LaunchError::advice`] says what to do.
 #[derive(Debug, thiserror::Error)]
@@ -31,6 +36,27 @@ pub enum LaunchError {
     /// A signed manifest that this program cannot use.
     #[error(transparent)]
     Manifest(#[from] ManifestError),
+    /// Not enough room, found before the first write or on the way.
+    #[error(
+        "{} are needed on the disk of {}, {} are free: {} are missing",
+        Size(*needed), dir.display(), Size(*available), Size(needed.saturating_sub(*available))
+    )]
+    DiskFull {
+        /// The install folder.
+        dir: PathBuf,
+        /// Bytes needed.
+        needed: u64,
+        /// Bytes free.
+        available: u64,
+    },
+    /// A program runs from the folder, or has a file of it open.
+    #[error("{} {} using the folder {}", list(users), if users.len() == 1 { "is" } else { "are" }, dir.display())]
+    GameRunning {
+        /// The install folder.
+        dir: PathBuf,
+        /// Who; at least one.
+        users: Vec<User>,
+    },
     /// Stopped when asked.
     #[error("stopped")]
     Paused,
@@ -151,6 +177,8 @@ impl LaunchError {
             Self::Apply(error) => error.code(),
             Self::Survey(error) => error.code(),
             Self::Manifest(error) => error.code(),
+            Self::DiskFull { .. } => "E-DISK-FULL",
+            Self::GameRunning { .. } => "E-GAME-RUNNING",
             Self::Paused => "E-PAUSED",
             Self::NotFinished { .. } => "E-NOT-FINISHED",
             Self::RecordDamaged { .. } => "E-RECORD-DAMAGED",
@@ -179,6 +207,12 @@ impl LaunchError {
             Self::Apply(error) => error.advice(),
             Self::Survey(error) => error.advice(),
             Self::Manifest(_) => "Update the launcher; if it is the newest, tell the game's studio.",
+            Self::DiskFull { .. } => {
+                "Free that much on this disk, then run this again; nothing downloaded is lost."
+            }
+            Self::GameRunning { .. } => {
+                "Close it and run this again, or add --wait: then it goes on as soon as the game has ended."
+            }
             Self::Paused => "Run it again: it goes on where it stopped.",
             Self::NotFinished { .. } => "Run install or update again: it goes on where it stopped.",
             Self::RecordDamaged { .. } => {
@@ -217,9 +251,45 @@ impl LaunchError {
         )
     }
 
+    /// The same error, saying where when the disk is full.
+    #[must_use]
+    pub fn in_folder(self, dir: &Path) -> Self {
+        match self {
+            Self::Apply(ApplyError::NoSpace { needed, available }) => {
+                Self::DiskFull { dir: dir.to_owned(), needed, available }
+            }
+            other => other,
+        }
+    }
+
     /// An impossible state, reported instead of a panic.
     pub fn internal(cause: impl Into<String>) -> Self {
         Self::Internal { cause: cause.into() }
+    }
+}
+
+/// Bytes for people, in powers of ten as disks are sold: `1.2 GB`.
+struct Size(u64);
+
+impl std::fmt::Display for Size {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let units = [(1_000_000_000, "GB"), (1_000_000, "MB"), (1_000, "kB")];
+        match units.into_iter().find(|(unit, _)| self.0 >= *unit) {
+            Some((unit, name)) => {
+                // Rounded up: who frees what is said has freed enough.
+                let tenths = self.0.div_ceil(unit / 10);
+                write!(f, "{}.{} {name}", tenths / 10, tenths % 10)
+            }
+            None => write!(f, "{} bytes", self.0),
+        }
+    }
+}
+
+fn list(users: &[User]) -> String {
+    let names: Vec<String> = users.iter().take(USERS_NAMED).map(ToString::to_string).collect();
+    match users.len().saturating_sub(USERS_NAMED) {
+        0 => names.join(", "),
+        more => format!("{} and {more} more", names.join(", ")),
     }
 }
 
@@ -231,5 +301,31 @@ impl From<NetError> for LaunchError {
             }
             other => Self::internal(other.to_string()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_disk_says_how_much_is_missing_and_where() {
+        let error = ApplyError::NoSpace { needed: 1_150_000_001, available: 800_000_000 };
+        let said = LaunchError::from(error).in_folder(Path::new("/games/x"));
+        assert_eq!(said.code(), "E-DISK-FULL");
+        assert_eq!(
+            said.to_string(),
+            "1.2 GB are needed on the disk of /games/x, 800.0 MB are free: 350.1 MB are missing"
+        );
+        assert_eq!(Size(999).to_string(), "999 bytes");
+    }
+
+    #[test]
+    fn the_game_is_named() {
+        let user = |pid| User { pid, program: "freeciv-gtk".to_owned() };
+        let said = |users| LaunchError::GameRunning { dir: "/games/x".into(), users }.to_string();
+        assert_eq!(said(vec![user(1234)]), "freeciv-gtk (pid 1234) is using the folder /games/x");
+        let many = said((1..9).map(user).collect());
+        assert!(many.ends_with("freeciv-gtk (pid 5) and 3 more are using the folder /games/x"), "{many}");
     }
 }

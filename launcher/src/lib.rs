@@ -6,6 +6,7 @@
     reason = "the launcher is an edge: it reads the clock for progress; files are reached through cap-std handles"
 )]
 
+mod platform;
 pub mod error;
 pub mod engine;
 pub mod cli;

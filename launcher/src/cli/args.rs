@@ -68,6 +68,14 @@ impl SourceArgs {
     }
 }
 
+/// What to do when the game runs.
+#[derive(Debug, Clone, Copy, Args)]
+pub struct WaitArgs {
+    /// When the game or another program uses the folder, wait until it ends instead of failing.
+    #[arg(long)]
+    pub wait: bool,
+}
+
 /// How to take part in the swarm.
 #[derive(Debug, Args)]
 pub struct SwarmArgs {
@@ -172,6 +180,8 @@ pub struct InstallArgs {
     pub game: String,
     #[command(flatten)]
     pub(crate) at: DirArgs,
+    #[command(flatten)]
+    pub(crate) wait: WaitArgs,
     /// The channel to follow.
     #[arg(long, value_name = "NAME", conflicts_with = "release")]
     pub channel: Option<String>,
@@ -199,6 +209,8 @@ pub struct InstallArgs {
 pub struct UpdateArgs {
     #[command(flatten)]
     pub(crate) at: DirArgs,
+    #[command(flatten)]
+    pub(crate) wait: WaitArgs,
     /// Go on although the repository's metadata has expired; signatures and versions are checked all the same.
     #[arg(long)]
     pub accept_expired: bool,
@@ -284,6 +296,8 @@ impl PlanArgs {
 pub struct VerifyArgs {
     #[command(flatten)]
     pub(crate) at: DirArgs,
+    #[command(flatten)]
+    pub(crate) wait: WaitArgs,
     /// Look at lengths, times and the record only, without reading the files.
     #[arg(long, conflicts_with = "repair")]
     pub quick: bool,
@@ -310,6 +324,8 @@ pub struct SeedArgs {
 pub struct UninstallArgs {
     #[command(flatten)]
     pub(crate) at: DirArgs,
+    #[command(flatten)]
+    pub(crate) wait: WaitArgs,
     /// Do not ask.
     #[arg(long)]
     pub yes: bool,
@@ -359,12 +375,15 @@ impl Action {
     /// How the engine is to be started for it.
     #[must_use]
     pub fn options(&self) -> Options {
+        let wait = self.waits();
         let (swarm, sources) = match self {
             Self::Install(args) => (&args.swarm, Some(&args.sources)),
             Self::Update(args) => (&args.swarm, Some(&args.sources)),
             Self::Verify(args) => (&args.swarm, Some(&args.sources)),
             Self::Seed(args) => (&args.swarm, None),
-            Self::Plan(_) | Self::Status(_) | Self::Uninstall(_) => return Options::default(),
+            Self::Plan(_) | Self::Status(_) | Self::Uninstall(_) => {
+                return Options { wait, ..Options::default() };
+            }
         };
         let peers = sources.is_none_or(|sources| !sources.no_peers);
         Options {
@@ -373,7 +392,18 @@ impl Action {
             download_limit: swarm.download_limit,
             pack_quota: swarm.pack_quota,
             patience: swarm.patience,
+            wait,
             ..Options::default()
+        }
+    }
+
+    fn waits(&self) -> bool {
+        match self {
+            Self::Install(args) => args.wait.wait,
+            Self::Update(args) => args.wait.wait,
+            Self::Verify(args) => args.wait.wait,
+            Self::Uninstall(args) => args.wait.wait,
+            Self::Plan(_) | Self::Seed(_) | Self::Status(_) => false,
         }
     }
 }

@@ -2,12 +2,13 @@
 //! this with different goals.
 
 use std::ops::Range;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
 use futures_util::future::BoxFuture;
 use manifests::apply::{self, Applied, Applier, ApplyError};
-use manifests::folder::Listed;
+use manifests::folder::{Listed, PRIVATE};
 use manifests::plan::{self, Local, Plan};
 use manifests::release::FileIdentity;
 use manifests::reuse;
@@ -28,6 +29,7 @@ use crate::engine::packs::phase::{self, Decision, Question};
 use crate::engine::packs::setup::Chosen;
 use crate::engine::snapshot::{Phase, SourceBytes, Summary};
 use crate::engine::transfer::{Ended, Transfer};
+use crate::engine::vacant::vacate;
 use crate::error::LaunchError;
 
 /// How often a file that changes under us, or staged data that turns out damaged, is tried anew.
@@ -58,7 +60,7 @@ pub(crate) async fn reach(
             Err(LaunchError::Apply(
                 error @ (ApplyError::Changed(_) | ApplyError::Incomplete(_) | ApplyError::Damaged(_)),
             )) if round < ROUNDS => task.note(format!("{error}; trying once more")),
-            Err(error) => return Err(error),
+            Err(error) => return Err(told_full(goal, &summary, error)),
         }
     }
     // What did not come over the network was here.
@@ -97,12 +99,13 @@ async fn attempt(
     } else {
         plan
     };
+    summary.temp_peak_bytes = summary.temp_peak_bytes.max(plan.costs.temp_bytes);
+    summary.left_changed = plan.left.iter().map(ToString::to_string).collect();
     let mut applier = stage(task, goal, plan.clone(), &content).await?;
     let mut missing = applier.missing();
     summary.written_bytes += plan.costs.bytes_written;
-    summary.temp_peak_bytes = summary.temp_peak_bytes.max(plan.costs.temp_bytes);
     if missing.is_empty() {
-        return commit(task, applier, summary).await;
+        return commit(context, task, applier, summary).await;
     }
     let question =
         Question { goal, local: &local, plan: &plan, content: &content, missing: Some(&missing), keep: true };
@@ -123,10 +126,7 @@ async fn attempt(
         offers: &decision.offers,
     };
     let carrying: BoxFuture<'_, _> = Box::pin(phase::carry_out(context, task, &chosen, summary));
-    let mut offering = match carrying.await {
-        Err(error @ LaunchError::StorageFault { .. }) => return Err(full_disk(goal).unwrap_or(error)),
-        carried => carried?,
-    };
+    let mut offering = carrying.await?;
     if goal.sources.peers {
         let ways = &goal.ways.packs;
         let taken: Vec<FileIdentity> = candidate
@@ -141,7 +141,7 @@ async fn attempt(
     let done = offering
         .during(Box::pin(async {
             if missing.is_empty() {
-                return commit(task, applier, summary).await;
+                return commit(context, task, applier, summary).await;
             }
             fetch_and_commit(context, task, goal, (applier, missing), &content, summary).await
         }))
@@ -328,32 +328,57 @@ async fn fetch_and_commit(
         }
     };
     let mut transfer = Transfer::start(context, task, job, Box::new(verified)).await?;
-    let mut ended = transfer.complete().await;
+    let ended = transfer.complete().await;
     let mut committed = None;
     if matches!(ended, Ok(Ended::Complete)) && !cfg!(windows) {
         // Open files may be renamed here, so nobody has to wait for our commit.
-        committed = Some(transfer.during(commit(task, applier.clone(), summary)).await);
+        committed = Some(transfer.during(commit(context, task, applier.clone(), summary)).await);
     }
     let traffic = transfer.end().await;
     summary.sources = summary.sources.plus(&traffic.received);
     ledger::add(&goal.dir, &summary.release, &traffic.received, traffic.sent);
-    if let Err(LaunchError::StorageFault { .. }) = &ended {
-        ended = ended.map_err(|error| full_disk(goal).unwrap_or(error));
-    }
     match (ended?, committed) {
         (Ended::Stopped, _) => Err(LaunchError::Paused),
         (Ended::Complete, Some(committed)) => committed,
-        (Ended::Complete, None) => commit(task, applier, summary).await,
+        (Ended::Complete, None) => commit(context, task, applier, summary).await,
     }
 }
 
-/// What filled up while we wrote is told as such.
-fn full_disk(goal: &Goal) -> Option<LaunchError> {
-    let available = goal.dir.fs().space().filter(|available| *available < SPARE_BYTES)?;
-    Some(ApplyError::NoSpace { needed: SPARE_BYTES, available }.into())
+/// A disk that filled up while we wrote, told in the words of one that was full before.
+fn told_full(goal: &Goal, summary: &Summary, error: LaunchError) -> LaunchError {
+    let Some(available) = goal.dir.fs().space() else { return error };
+    let is_full = match &error {
+        LaunchError::Apply(ApplyError::NoSpace { .. }) => false,
+        // The swarm says that it could not write, not why.
+        LaunchError::StorageFault { .. } => available < SPARE_BYTES,
+        other => other.code() == "E-DISK-FULL",
+    };
+    if !is_full {
+        return error;
+    }
+    let needed = summary.temp_peak_bytes.saturating_sub(staged_bytes(goal.dir.path())) + SPARE_BYTES;
+    // Others may have made room since: then what is free was not enough all the same.
+    ApplyError::NoSpace { needed: needed.max(available.saturating_add(SPARE_BYTES)), available }.into()
 }
 
-async fn commit(task: &Task, applier: Arc<Applier>, summary: &mut Summary) -> Result<(), LaunchError> {
+/// What lies in the staging folder, in bytes on the disk.
+fn staged_bytes(dir: &Path) -> u64 {
+    let entries = std::fs::read_dir(dir.join(PRIVATE).join("staging"));
+    let files = entries.into_iter().flatten().flatten().filter_map(|entry| entry.metadata().ok());
+    #[cfg(unix)]
+    return files.map(|about| std::os::unix::fs::MetadataExt::blocks(&about).saturating_mul(512)).sum();
+    #[cfg(not(unix))]
+    files.map(|about| about.len()).sum()
+}
+
+async fn commit(
+    context: &Context,
+    task: &Task,
+    applier: Arc<Applier>,
+    summary: &mut Summary,
+) -> Result<(), LaunchError> {
+    // The game may have been started since the download began.
+    vacate(context, task, applier.dir().path()).await?;
     task.enter(Phase::Applying, 0);
     let meter = Meter(task.clone());
     let applied: Applied = blocking(move || Ok(applier.commit(&meter)?)).await?;

@@ -183,6 +183,8 @@ async fn follow(
     }
     let version = found.target.manifest.version.to_string();
     task.update(|view| view.release = Some(version.clone()));
+    let (dir, manifest) = (intent.dir.clone(), found.target.manifest.clone());
+    blocking(move || Ok(apply::check_fits(&dir, &manifest)?)).await?;
     let mut record = begin(&intent, &found).await?;
     let goal = intent.goal(&found);
     let quota = context.options.pack_quota;

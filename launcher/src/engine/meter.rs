@@ -56,7 +56,7 @@ pub(crate) async fn opening<T: Send + 'static>(
     for _ in 0..BUSY_TRIES {
         let open = open.clone();
         match blocking(move || open()).await {
-            Err(LaunchError::Folder(FolderError::Busy(_))) => tokio::time::sleep(BUSY_WAIT).await,
+            Err(LaunchError::Folder(FolderError::Busy { .. })) => tokio::time::sleep(BUSY_WAIT).await,
             opened => return opened,
         }
     }

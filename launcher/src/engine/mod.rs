@@ -10,6 +10,7 @@ mod options;
 pub mod http;
 mod context;
 mod meter;
+mod vacant;
 mod sources;
 mod transfer;
 mod record;

@@ -11,6 +11,7 @@ use crate::engine::command::{Linger, Operation};
 use crate::engine::context::Context;
 use crate::engine::meter::{Meter, blocking, opening, tell_recovered};
 use crate::engine::snapshot::{Happened, Outcome, Phase, Summary, UninstallReport};
+use crate::engine::vacant::vacate;
 use crate::engine::{check, forecast, install, seed, status};
 use crate::error::LaunchError;
 
@@ -28,6 +29,14 @@ pub(crate) async fn perform(
     task: &Task,
     operation: Operation,
 ) -> Result<End, LaunchError> {
+    let dir = operation.dir().to_owned();
+    carry_out(context, task, operation).await.map_err(|error| error.in_folder(&dir))
+}
+
+async fn carry_out(context: &Context, task: &Task, operation: Operation) -> Result<End, LaunchError> {
+    if changes_files(&operation) {
+        vacate(context, task, operation.dir()).await?;
+    }
     let outcome = match operation {
         Operation::Install(request) => {
             let linger = request.linger;
@@ -54,6 +63,15 @@ pub(crate) async fn perform(
         Operation::Uninstall { dir } => Outcome::Uninstalled(uninstall(task, dir).await?),
     };
     Ok(End::Done(Box::new(outcome)))
+}
+
+/// Whether it may write to the game's files.
+fn changes_files(operation: &Operation) -> bool {
+    match operation {
+        Operation::Install(_) | Operation::Update(_) | Operation::Uninstall { .. } => true,
+        Operation::Verify(verify) => verify.repair,
+        Operation::Plan(_) | Operation::Seed(_) | Operation::Status { .. } => false,
+    }
 }
 
 /// Tells the result, then seeds as long as was asked.

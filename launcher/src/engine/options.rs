@@ -19,6 +19,8 @@ pub struct Options {
     pub pack_quota: Option<u64>,
     /// How long to wait for any source before giving up.
     pub patience: Duration,
+    /// Whether an operation that finds the game running waits until it ends; otherwise it fails.
+    pub wait: bool,
     /// Called after each published snapshot.
     pub wake: Option<Wake>,
 }
@@ -31,6 +33,7 @@ impl Default for Options {
             download_limit: None,
             pack_quota: None,
             patience: Duration::from_secs(180),
+            wait: false,
             wake: None,
         }
     }
@@ -44,6 +47,7 @@ impl std::fmt::Debug for Options {
             .field("download_limit", &self.download_limit)
             .field("pack_quota", &self.pack_quota)
             .field("patience", &self.patience)
+            .field("wait", &self.wait)
             .finish_non_exhaustive()
     }
 }

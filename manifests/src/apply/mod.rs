@@ -11,6 +11,7 @@
 //! Before the commit nothing of the old release was touched: what is staged is kept, checked and used by the next run.
 //! After it every step can be repeated: [`recover`] goes forward from wherever it stopped.
 
+mod check;
 mod commit;
 mod finish;
 mod journal;
@@ -34,6 +35,7 @@ use crate::path::SafePath;
 use crate::plan::{Op, Plan};
 use crate::release::ReleaseManifest;
 
+pub use check::check_fits;
 pub use finish::{Applied, open, recover, recover_adopting};
 pub use peek::{Lacking, lacking};
 pub(crate) use stage::{fill, for_each};
@@ -71,6 +73,27 @@ pub enum ApplyError {
     /// The system does not let this user make symbolic links.
     #[error("the symbolic link {0} could not be made")]
     Links(SafePath),
+    /// Two names that are one where upper and lower case are not told apart.
+    #[error(
+        "this folder does not tell upper and lower case apart: {one:?} and the release's {other:?} are one name here"
+    )]
+    Case {
+        /// What is there, or comes first.
+        one: String,
+        /// The release's file.
+        other: String,
+    },
+    /// The file system has no such files.
+    #[error("{path} cannot be stored on this file system: {why}")]
+    Limit {
+        /// The file.
+        path: SafePath,
+        /// What is missing.
+        why: &'static str,
+    },
+    /// The folder lies too deep, or the file system takes only shorter names.
+    #[error("the name of {0} is too long for this folder")]
+    PathTooLong(SafePath),
     /// The journal of a committed apply cannot be read.
     #[error("the journal of an unfinished update is damaged: {0}")]
     Journal(String),
@@ -93,6 +116,9 @@ impl ApplyError {
             Self::Incomplete(_) => "E-APPLY-INCOMPLETE",
             Self::Damaged(_) => "E-APPLY-DAMAGED",
             Self::Links(_) => "E-APPLY-LINKS",
+            Self::Case { .. } => "E-FS-CASE",
+            Self::Limit { .. } => "E-FS-LIMIT",
+            Self::PathTooLong(_) => "E-FS-PATH-TOO-LONG",
             Self::Journal(_) => "E-APPLY-JOURNAL",
             Self::Unfinished(_) => "E-APPLY-UNFINISHED",
             Self::Cancelled => "E-CANCELLED",
@@ -113,6 +139,15 @@ impl ApplyError {
                 "Run it again: the damaged parts are fetched once more. If it happens often, check the disk."
             }
             Self::Links(_) => "Turn on Developer Mode in the settings of Windows, then try again.",
+            Self::Case { .. } => {
+                "Rename or move your own file, then try again; or choose a folder that tells upper and lower case apart."
+            }
+            Self::Limit { .. } => {
+                "Choose a folder on a disk with another file system, such as NTFS, ext4 or btrfs."
+            }
+            Self::PathTooLong(_) => {
+                "Choose a folder with a shorter path, such as one nearer to the top of the disk."
+            }
             Self::Journal(_) => {
                 "Run `launcher install --adopt` on this folder: the files are checked and completed."
             }
@@ -208,7 +243,10 @@ impl Applier {
         let undo_quota = undo::default_quota(target.manifest.total_bytes());
         let applier =
             Self { dir, target, plan, slots, staged, relied, leaves, undo_quota, threads, day: None };
+        check_fits(&applier.dir, &applier.target.manifest)?;
+        applier.check_case()?;
         applier.check_permission()?;
+        applier.check_replaceable()?;
         applier.check_space_before()?;
         applier.open_staging()?;
         Ok(applier)

@@ -219,9 +219,9 @@ impl Applier {
                 let writable = fs.writable(path).map_err(DiskError::at("look at", path))?;
                 if !writable {
                     let source = io::Error::from(io::ErrorKind::PermissionDenied);
-                    return Err(
-                        DiskError { action: "write to the folder", path: path.to_owned(), source }.into()
-                    );
+                    let path =
+                        if path.is_empty() { self.dir.path().display().to_string() } else { path.to_owned() };
+                    return Err(DiskError { action: "write to the folder", path, source }.into());
                 }
             }
         }

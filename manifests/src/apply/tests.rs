@@ -7,7 +7,7 @@ mod power;
 mod random;
 mod resume;
 mod scenarios;
-mod simfs;
+pub(crate) mod simfs;
 mod undoing;
 mod suite;
 pub(crate) mod world;

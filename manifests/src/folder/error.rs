@@ -51,6 +51,10 @@ impl DiskError {
     }
 }
 
+fn pid_of(pid: Option<u32>) -> String {
+    pid.map(|pid| format!(" (pid {pid})")).unwrap_or_default()
+}
+
 /// Why a folder cannot be worked on.
 #[derive(Debug, thiserror::Error)]
 pub enum FolderError {
@@ -75,8 +79,13 @@ pub enum FolderError {
     #[error("no game is installed by Samara in {0:?}")]
     NotInstalled(String),
     /// A second launcher.
-    #[error("another launcher is working on the folder {0:?}")]
-    Busy(String),
+    #[error("another launcher{} is working on the folder {path:?}", pid_of(*pid))]
+    Busy {
+        /// The folder.
+        path: String,
+        /// Its process, when it has said so.
+        pid: Option<u32>,
+    },
     /// `state.json` is cut or garbled.
     #[error("the record of the install is damaged: {0}")]
     Damaged(String),
@@ -97,7 +106,7 @@ impl FolderError {
             Self::NotEmpty(_) => "E-FOLDER-NOT-EMPTY",
             Self::OtherGame { .. } => "E-FOLDER-OTHER-GAME",
             Self::NotInstalled(_) => "E-FOLDER-NOT-INSTALLED",
-            Self::Busy(_) => "E-FOLDER-BUSY",
+            Self::Busy { .. } => "E-FOLDER-BUSY",
             Self::Damaged(_) => "E-FOLDER-DAMAGED",
             Self::Newer(_) => "E-FOLDER-NEWER",
             Self::Disk(error) => error.code(),
@@ -116,7 +125,7 @@ impl FolderError {
             Self::NotInstalled(_) => {
                 "Check the path. If the game's files are there, `launcher install --adopt` takes them over."
             }
-            Self::Busy(_) => "Wait until the other launcher is done, or close it.",
+            Self::Busy { .. } => "Wait until the other launcher is done, or close it.",
             Self::Damaged(_) => {
                 "Run `launcher install --adopt` on this folder: the files are checked and reused, nothing is lost."
             }

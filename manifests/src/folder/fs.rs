@@ -58,6 +58,34 @@ pub enum Access {
     Create,
 }
 
+/// What a file system cannot hold, as far as it says so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Longest file, in bytes.
+    pub file_len_max: Option<u64>,
+    /// Whether there are symbolic links.
+    pub links: bool,
+    /// Longest part of a path, in bytes.
+    pub name_bytes_max: Option<u64>,
+    /// Longest path below this folder that the system and the game can use, in its units.
+    pub path_units_left: Option<u64>,
+    /// Whether the units of paths are UTF-16's; bytes otherwise.
+    pub utf16: bool,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { file_len_max: None, links: true, name_bytes_max: None, path_units_left: None, utf16: false }
+    }
+}
+
+impl Limits {
+    /// Units of a path.
+    pub fn units(&self, path: &str) -> u64 {
+        if self.utf16 { path.encode_utf16().count() as u64 } else { path.len() as u64 }
+    }
+}
+
 /// An open file.
 pub trait FsFile: Send {
     /// Reads into `buf` from `offset`; 0 at the end.
@@ -138,6 +166,14 @@ pub trait Fs: Send + Sync {
     fn sync_dir(&self, path: &str) -> io::Result<()>;
     /// Whether names in the folder can be changed, as far as can be told without trying.
     fn writable(&self, path: &str) -> io::Result<bool>;
+    /// Whether a file can be replaced, removed and renamed by whoever may change its folder, as far as can be told.
+    fn replaceable(&self, _path: &str) -> io::Result<bool> {
+        Ok(true)
+    }
+    /// What this file system cannot hold.
+    fn limits(&self) -> Limits {
+        Limits::default()
+    }
     /// Bytes this user may still write; `None` when the platform does not say.
     fn space(&self) -> Option<u64>;
 }
@@ -400,6 +436,18 @@ impl Fs for CapFs {
 
     fn writable(&self, path: &str) -> io::Result<bool> {
         Ok(platform::writable(&*self.folder(path)?))
+    }
+
+    fn replaceable(&self, path: &str) -> io::Result<bool> {
+        let (dir, name) = match self.parent(path) {
+            Err(error) if is_absent(&error) => return Ok(true),
+            other => other?,
+        };
+        Ok(platform::replaceable(&dir, name))
+    }
+
+    fn limits(&self) -> Limits {
+        platform::limits(&self.root, &self.root_path)
     }
 
     fn space(&self) -> Option<u64> {

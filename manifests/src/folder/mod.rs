@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! .samara/state.json     release in place, what each of its files looked like (see `state`)
-//!         lock           held while a launcher works here
+//!         lock           held while a launcher works here; lock.pid says which
 //!         manifests/     the manifest of the release in place, by its SHA-256
 //!         leaves/        16 KiB leaf hashes by file identity, checked up to the root when read (see `leaves`)
 //!         staging/       files of the next release, not yet in place
@@ -29,7 +29,7 @@ use crate::release::FileIdentity;
 
 pub use error::{DiskError, FolderError};
 pub(crate) use fs::is_absent;
-pub use fs::{Access, CapFs, Fs, FsFile, Guard, Meta};
+pub use fs::{Access, CapFs, Fs, FsFile, Guard, Limits, Meta};
 pub(crate) use leaves::leaf_files;
 pub(crate) use platform::is_locked;
 pub(crate) use state::as_text;
@@ -45,6 +45,8 @@ pub(crate) const KEPT: &str = ".samara/kept";
 pub(crate) const LEAVES: &str = ".samara/leaves";
 pub(crate) const MANIFESTS: &str = ".samara/manifests";
 const LOCK_FILE: &str = ".samara/lock";
+const OWNER_FILE: &str = ".samara/lock.pid";
+const MAX_OWNER_BYTES: u64 = 32;
 const LEDGER_FILE: &str = ".samara/ledger.json";
 const MAX_LEDGER_BYTES: u64 = 16 << 20;
 /// Longest manifest copy read back, in bytes.
@@ -257,11 +259,30 @@ fn open_folder(path: &Path) -> Result<CapFs, FolderError> {
 fn take_lock(fs: &dyn Fs, path: &Path) -> Result<File, FolderError> {
     let file = fs.open_std(LOCK_FILE, Access::Create).map_err(DiskError::at("create", LOCK_FILE))?;
     match fs4::FileExt::try_lock(&file) {
-        Ok(()) => Ok(file),
-        Err(fs4::TryLockError::WouldBlock) => Err(FolderError::Busy(path.display().to_string())),
+        Ok(()) => {
+            tell_owner(fs);
+            Ok(file)
+        }
+        Err(fs4::TryLockError::WouldBlock) => {
+            let pid = get(fs, OWNER_FILE, MAX_OWNER_BYTES).ok().flatten();
+            let pid = pid.and_then(|text| String::from_utf8(text).ok()?.trim().parse().ok());
+            Err(FolderError::Busy { path: path.display().to_string(), pid })
+        }
         Err(fs4::TryLockError::Error(source)) => {
             Err(DiskError { action: "lock", path: LOCK_FILE.to_owned(), source }.into())
         }
+    }
+}
+
+/// Says who holds the lock, beside it: on Windows the locked file itself cannot be read. It only serves a message.
+fn tell_owner(fs: &dyn Fs) {
+    let told = fs.open(OWNER_FILE, Access::Create).and_then(|file| {
+        let text = format!("{}\n", std::process::id());
+        file.set_len(0)?;
+        file.write_at(0, text.as_bytes())
+    });
+    if let Err(error) = told {
+        tracing::debug!(%error, "the lock's owner is not told");
     }
 }
 

@@ -2,6 +2,9 @@
 
 use std::fs::File;
 use std::io;
+use std::path::Path;
+
+use super::fs::Limits;
 
 #[cfg(unix)]
 mod imp {
@@ -118,6 +121,53 @@ mod imp {
         use cap_fs_ext::{AccessType, DirExt};
         let modes = cap_primitives::fs::AccessModes { readable: false, writable: true, executable: true };
         dir.access(".", AccessType::Access(modes)).is_ok()
+    }
+
+    /// Whether the file carries no mark (`chattr +i`, `+a`) that forbids even its owner to replace it.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn replaceable(dir: &Dir, name: &str) -> bool {
+        use rustix::fs::{AtFlags, StatxAttributes, StatxFlags, statx};
+        let about = statx(dir, name, AtFlags::SYMLINK_NOFOLLOW, StatxFlags::TYPE);
+        let marks = StatxAttributes::IMMUTABLE | StatxAttributes::APPEND;
+        about.map_or(true, |about| !about.stx_attributes.intersects(marks))
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    pub(crate) fn replaceable(_dir: &Dir, _name: &str) -> bool {
+        true
+    }
+
+    /// `PATH_MAX`, the NUL at its end included: what a game can hand to the system.
+    const PATH_BYTES_MAX: u64 = 4096;
+
+    /// The limits of the file system under `dir`, which lies at `path`.
+    pub(crate) fn limits(dir: &Dir, path: &Path) -> Limits {
+        use std::os::unix::ffi::OsStrExt;
+        let at = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+        // The NUL, and the slash between.
+        let used = at.as_os_str().as_bytes().len() as u64 + 2;
+        let path_units_left = Some(PATH_BYTES_MAX.saturating_sub(used));
+        let name_bytes_max =
+            rustix::fs::fstatvfs(dir).ok().map(|about| about.f_namemax).filter(|max| *max > 0);
+        Limits { path_units_left, name_bytes_max, ..by_kind(dir) }
+    }
+
+    /// FAT takes files up to one byte less than 4 GiB; neither it nor exFAT has links.
+    #[cfg(target_os = "linux")]
+    fn by_kind(dir: &Dir) -> Limits {
+        const FAT: u64 = 0x4d44;
+        const EXFAT: u64 = 0x2011_bab0;
+        let kind = rustix::fs::fstatfs(dir).map_or(0, |about| i64::from(about.f_type).cast_unsigned());
+        match kind {
+            FAT => Limits { file_len_max: Some(u64::from(u32::MAX)), links: false, ..Limits::default() },
+            EXFAT => Limits { links: false, ..Limits::default() },
+            _ => Limits::default(),
+        }
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn by_kind(_dir: &Dir) -> Limits {
+        Limits::default()
     }
 
     /// A file marked read-only does not stand in the way of a rename here.
@@ -249,6 +299,28 @@ mod imp {
 
     pub(crate) fn writable(_dir: &Dir) -> bool {
         true
+    }
+
+    /// A read-only mark is taken away when the file is replaced.
+    pub(crate) fn replaceable(_dir: &Dir, _name: &str) -> bool {
+        true
+    }
+
+    /// `MAX_PATH` without the NUL at its end: most games know no longer paths, whatever the system is set to.
+    const PATH_UNITS_MAX: u64 = 259;
+
+    /// Kind and limits of a file system are told by no safe call: what it cannot hold is told when it is written.
+    pub(crate) fn limits(_dir: &Dir, path: &Path) -> Limits {
+        use std::os::windows::ffi::OsStrExt;
+        let at = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+        let long = at.as_os_str().encode_wide().count() as u64;
+        // Without the `\\?\` that makes it canonical, with the `\` between.
+        let used = if at.to_string_lossy().starts_with(r"\\?\") { long.saturating_sub(4) } else { long } + 1;
+        Limits {
+            path_units_left: Some(PATH_UNITS_MAX.saturating_sub(used)),
+            utf16: true,
+            ..Limits::default()
+        }
     }
 
     pub(crate) fn make_replaceable(dir: &Dir, name: &str) -> io::Result<()> {

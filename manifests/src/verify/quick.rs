@@ -68,7 +68,9 @@ pub fn quick(dir: &InstallDir, threads: usize) -> Result<Vec<Misfit>, DiskError>
     })?;
     let mut found = found.into_inner().unwrap_or_else(PoisonError::into_inner);
     found.sort_by(|one: &Misfit, two| one.path.cmp(&two.path));
-    found.retain(|misfit| state.policies.get(&misfit.path).is_none_or(|policy| is_misfit(misfit.kind, *policy)));
+    found.retain(|misfit| {
+        state.policies.get(&misfit.path).is_none_or(|policy| is_misfit(misfit.kind, *policy))
+    });
     Ok(found)
 }
 
