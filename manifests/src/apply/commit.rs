@@ -64,6 +64,7 @@ impl Applier {
         journal.patches = self.save_replaced(number, u32::try_from(retired.len()).unwrap_or(u32::MAX))?;
         if let Some(mut record) = record {
             record.blocks = self.kept_blocks(&journal.patches);
+            record.mine = self.kept_mine(journal);
             undo::prepare(fs, number, &record)?;
             journal.drop_undo.extend(self.undo_beyond(record.bytes)?);
         }
@@ -112,6 +113,16 @@ impl Applier {
             _ => None,
         });
         kept.collect()
+    }
+
+    /// The player's versions of the release's files, and what they are called from now on.
+    fn kept_mine(&self, journal: &Journal) -> Vec<(SafePath, SafePath)> {
+        let state = self.dir.state();
+        let listed = journal.keep_aside.iter().filter(|keeping| state.files.contains_key(&keeping.path));
+        let mine = listed.filter_map(|Keeping { path, to }| {
+            Some((path.clone(), SafePath::parse(&mine::beside(path, to.as_str())).ok()?))
+        });
+        mine.collect()
     }
 
     /// The oldest records that do not fit beside one of `bytes`.
@@ -334,7 +345,7 @@ impl Applier {
                 continue;
             };
             let mut guard = guards.get(&index).copied();
-            if let Op::Move { from } = op {
+            if let Op::Move { from } | Op::GiveBack { from } = op {
                 guard = self.relied.get(from).copied();
                 match undo::parse(from) {
                     Some((record, number)) => {

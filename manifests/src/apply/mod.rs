@@ -308,7 +308,9 @@ impl Applier {
                     None => Location::Nowhere,
                 }
             }
-            Some(Op::Link { .. } | Op::KeepLink | Op::Leave) | None => Location::Nowhere,
+            Some(Op::Link { .. } | Op::KeepLink | Op::Leave | Op::GiveBack { .. }) | None => {
+                Location::Nowhere
+            }
         }
     }
 
@@ -377,7 +379,7 @@ fn name_slots(plan: &Plan, manifest: &ReleaseManifest) -> Vec<Option<String>> {
     named
         .map(|(index, (op, file))| match op {
             Op::Keep { .. } | Op::KeepLink | Op::Leave => None,
-            Op::Move { .. } => Some(format!("move-{index}")),
+            Op::Move { .. } | Op::GiveBack { .. } => Some(format!("move-{index}")),
             Op::Link { .. } => Some(format!("link-{index}")),
             Op::Copy { .. } | Op::Duplicate { .. } | Op::Rebuild { .. } | Op::Patch { .. } | Op::Fetch => {
                 let name = file.identity.to_string();
@@ -390,6 +392,10 @@ fn name_slots(plan: &Plan, manifest: &ReleaseManifest) -> Vec<Option<String>> {
 
 /// The slots of the plan that hold data before the commit.
 fn data_slots(plan: &Plan, slots: &[Option<String>]) -> HashSet<String> {
-    let data = plan.ops.iter().zip(slots).filter(|(op, _)| !matches!(op, Op::Move { .. } | Op::Link { .. }));
+    let data = plan
+        .ops
+        .iter()
+        .zip(slots)
+        .filter(|(op, _)| !matches!(op, Op::Move { .. } | Op::GiveBack { .. } | Op::Link { .. }));
     data.filter_map(|(_, slot)| slot.clone()).collect()
 }

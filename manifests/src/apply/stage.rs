@@ -204,7 +204,7 @@ impl Applier {
             .zip(files)
             .filter(|(op, _)| !matches!(op, Op::Keep { .. } | Op::KeepLink | Op::Leave));
         let moved = self.plan.ops.iter().filter_map(|op| match op {
-            Op::Move { from } => Some(from),
+            Op::Move { from } | Op::GiveBack { from } => Some(from),
             _ => None,
         });
         let removed = self.plan.remove.iter().map(|removal| &removal.path);
@@ -233,7 +233,8 @@ impl Applier {
         let mut needed = 0u64;
         for (index, file) in self.target.manifest.files.iter().enumerate() {
             let Some(op) = self.plan.ops.get(index) else { continue };
-            if matches!(op, Op::Keep { .. } | Op::KeepLink | Op::Leave | Op::Move { .. } | Op::Link { .. }) {
+            let moved = matches!(op, Op::Move { .. } | Op::GiveBack { .. } | Op::Link { .. });
+            if moved || matches!(op, Op::Keep { .. } | Op::KeepLink | Op::Leave) {
                 continue;
             }
             if let Op::Patch { from, fetch, .. } = op {

@@ -69,6 +69,9 @@ pub(super) struct Record {
     pub bytes: u64,
     pub files: Vec<KeptFile>,
     pub blocks: Vec<KeptBlocks>,
+    /// The player's versions of files of this release, and where they are kept.
+    #[serde(default)]
+    pub mine: Vec<(SafePath, SafePath)>,
     /// Names of the leaf hashes that this release needs.
     pub leaves: BTreeSet<String>,
 }
@@ -81,6 +84,7 @@ impl Record {
             bytes: 0,
             files: Vec::new(),
             blocks: Vec::new(),
+            mine: Vec::new(),
             leaves: BTreeSet::new(),
         }
     }
@@ -257,6 +261,14 @@ pub(crate) fn find(
                 let file =
                     LocalFile { guard: kept.guard, executable: None, identity: Some(kept.id), leaves: None };
                 local.undo.insert(path, file);
+            }
+        }
+        for (path, now) in &record.mine {
+            if let Some(guard) = guard_of(fs, now.as_str())?.filter(|_| !local.mine.contains_key(path)) {
+                local.mine.insert(path.clone(), now.clone());
+                local
+                    .undo
+                    .insert(now.clone(), LocalFile { guard, executable: None, identity: None, leaves: None });
             }
         }
         for kept in record.blocks.iter().filter(|kept| wanted.contains(&kept.id)) {

@@ -21,6 +21,9 @@ pub fn plan(local: &Local, target: &ReleaseManifest, leaves: &dyn LeafSource, op
     builder.keep_what_is_there();
     builder.reuse_whole_files();
     builder.reuse_blocks(leaves, u64::from(target.piece_len));
+    if options.give_back {
+        builder.give_back();
+    }
     patch::prefer(&mut builder.ops, &target.files, local, options);
     builder.clear_the_way();
     builder.remove_the_old();
@@ -114,6 +117,20 @@ impl<'a> Builder<'a> {
                 *op = Some(Op::Duplicate { of: *of });
             } else {
                 staged.insert(identity, index);
+            }
+        }
+    }
+
+    /// The player's own versions stand for what would have to be fetched.
+    fn give_back(&mut self) {
+        for (file, op) in self.files.iter().zip(&mut self.ops) {
+            let lacks = match op {
+                Some(Op::Fetch) => file.identity.len > 0,
+                Some(Op::Rebuild { fetch, .. }) => !fetch.is_empty(),
+                _ => false,
+            };
+            if lacks && let Some(from) = self.local.mine.get(&file.path) {
+                *op = Some(Op::GiveBack { from: from.clone() });
             }
         }
     }
@@ -274,7 +291,7 @@ impl<'a> Builder<'a> {
         self.plan.ops = self.ops.into_iter().map(|op| op.unwrap_or(Op::Fetch)).collect();
         self.plan.costs = costs(&self.plan.ops, self.files);
         let sources = self.plan.ops.iter().filter_map(|op| match op {
-            Op::Move { from } | Op::Copy { from } => Some(from),
+            Op::Move { from } | Op::Copy { from } | Op::GiveBack { from } => Some(from),
             _ => None,
         });
         let rebuilt = self.plan.ops.iter().filter_map(|op| match op {
@@ -373,7 +390,7 @@ pub(super) fn costs(ops: &[Op], files: &[ManifestFile]) -> Costs {
     for (op, file) in ops.iter().zip(files) {
         let len = file.identity.len;
         let (local, fetch, written) = match op {
-            Op::Keep { .. } | Op::KeepLink | Op::Leave | Op::Link { .. } => {
+            Op::Keep { .. } | Op::KeepLink | Op::Leave | Op::GiveBack { .. } | Op::Link { .. } => {
                 costs.bytes_kept += len;
                 (0, 0, 0)
             }

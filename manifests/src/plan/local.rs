@@ -48,6 +48,8 @@ pub struct Local {
     pub listed: BTreeMap<SafePath, Listed>,
     /// Whole files among the undo data, below `.samara/`: nobody needs them where they lie.
     pub undo: BTreeMap<SafePath, LocalFile>,
+    /// Where updates that can be undone kept the player's version of a file.
+    pub mine: BTreeMap<SafePath, SafePath>,
     /// Its options for files the player changes, where there are any.
     pub policies: BTreeMap<SafePath, Policy>,
     /// Blocks of files of the target that were found in files of the install, at any offset; their leaves are

@@ -73,6 +73,11 @@ pub enum Op {
     KeepLink,
     /// What lies there is the player's, and the studio lets it stay (see [`crate::release::Policy`]).
     Leave,
+    /// Rename what an update kept of the player's back: the release's own version of it is not here.
+    GiveBack {
+        /// Where it is kept.
+        from: SafePath,
+    },
 }
 
 /// A file of the install that has blocks of another.
@@ -224,10 +229,13 @@ pub struct PlanOptions {
     /// Files shorter than this, in bytes, are staged whole: writing a few megabytes costs less than the care that patching
     /// in place takes.
     pub patch_min_len: u64,
+    /// Whether a file of the release that is not here may be the player's own version of it, which the update that is
+    /// undone kept beside. For going back without network.
+    pub give_back: bool,
 }
 
 impl Default for PlanOptions {
     fn default() -> Self {
-        Self { keep_changed: true, patch_min_len: PATCH_MIN_LEN }
+        Self { keep_changed: true, patch_min_len: PATCH_MIN_LEN, give_back: false }
     }
 }

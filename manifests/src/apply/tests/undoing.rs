@@ -7,9 +7,9 @@ use super::scenarios::scenarios;
 use super::simfs::{SimFs, calm, disk_with, found, over};
 use super::world::*;
 use crate::apply::{Applier, ApplyError, recover, undo};
-use crate::folder::{InstallDir, LeafSource};
+use crate::folder::{Access, Fs, InstallDir, LeafSource};
 use crate::hash::Hash;
-use crate::plan::Op;
+use crate::plan::{Op, PlanOptions};
 use crate::release::FileIdentity;
 use crate::verify::Depth;
 
@@ -117,6 +117,46 @@ fn only_blocks_of_patched_files_are_kept_and_the_quota_holds() {
         }
         assert_eq!(undo::bytes(&dir).unwrap(), kept * one, "quota {quota}");
         assert_eq!(undo::releases(&dir).unwrap().len() as u64, kept, "quota {quota}");
+    }
+}
+
+#[test]
+fn what_the_player_changed_comes_back_too() {
+    let old = release(1, &tree(&[("a", file("a1")), ("cfg/k.ini", file("k=1")), ("s", file("s"))]));
+    let new = release(2, &tree(&[("a", file("a2")), ("cfg/k.ini", file("k=2")), ("s", file("s"))]));
+    let disk = disk_with(&old);
+    let write = |path: &str, text: &str| {
+        let file = disk.open(path, Access::Create).unwrap();
+        file.set_len(0).unwrap();
+        file.write_at(0, text.as_bytes()).unwrap();
+    };
+    write("cfg/k.ini", "k=mine");
+    let dir = over(&disk, &calm());
+    let kept = update(&dir, &new, Depth::Quick, options()).unwrap().0.kept;
+    assert_eq!(kept.len(), 1, "{kept:?}");
+    assert_eq!(update(&dir, &old, Depth::Quick, options()).unwrap().1, 3, "without give_back it is fetched");
+    assert_eq!(found(&disk)["cfg/k.ini"], file("k=1"));
+
+    for deleted in [false, true] {
+        let disk = disk_with(&old);
+        let file = disk.open("cfg/k.ini", Access::Write).unwrap();
+        file.write_at(0, b"k=mine").unwrap();
+        let dir = over(&disk, &calm());
+        let kept = update(&dir, &new, Depth::Quick, options()).unwrap().0.kept;
+        if deleted {
+            disk.remove_file(&kept[0].1).unwrap();
+        }
+        let back = PlanOptions { give_back: true, ..options() };
+        let (_, fetched) = update(&dir, &old, Depth::Quick, back).unwrap();
+        assert_eq!(fetched, if deleted { 3 } else { 0 });
+        let mut right = old.tree.clone();
+        if !deleted {
+            right.insert("cfg/k.ini".into(), super::world::file("k=mine"));
+        }
+        assert_eq!(found(&disk), right, "as before the update");
+        let (applied, fetched) = update(&dir, &new, Depth::Quick, options()).unwrap();
+        assert_eq!((applied.kept.len(), fetched), (usize::from(!deleted), 0));
+        assert_eq!(without_kept(found(&disk)), new.tree);
     }
 }
 
