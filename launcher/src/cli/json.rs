@@ -90,6 +90,7 @@ fn installed(summary: &Summary) -> Value {
         "bytes_origin": summary.sources.origin(),
         "bytes_written": summary.written_bytes,
         "temp_bytes_peak": summary.temp_peak_bytes,
+        "commit_seconds": summary.commit_window.as_secs_f64(),
         "route": summary.route,
         "bytes_promised": summary.promised_bytes,
         "game": summary.game,

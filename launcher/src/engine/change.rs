@@ -21,7 +21,7 @@ use crate::engine::context::Context;
 use crate::engine::goal::{Goal, Leaves};
 use crate::engine::jobs;
 use crate::engine::ledger;
-use crate::engine::meter::{Meter, blocking};
+use crate::engine::meter::{CommitMeter, Meter, blocking};
 use crate::engine::neighbours::Neighbours;
 use crate::engine::packs::aside;
 use crate::engine::packs::keep::Offering;
@@ -380,8 +380,10 @@ async fn commit(
     // The game may have been started since the download began.
     vacate(context, task, applier.dir().path()).await?;
     task.enter(Phase::Applying, 0);
-    let meter = Meter(task.clone());
-    let applied: Applied = blocking(move || Ok(applier.commit(&meter)?)).await?;
+    let meter = CommitMeter::new(task);
+    let (applied, window): (Applied, _) =
+        blocking(move || Ok((applier.commit(&meter)?, meter.window()))).await?;
+    summary.commit_window = window;
     summary.kept_aside.extend(applied.kept.into_iter().map(|(_, now)| now));
     for path in &applied.damaged {
         task.note(format!("{path} changed while it was put in place; run verify --repair"));

@@ -1,7 +1,7 @@
 //! From the disk work's progress to the task's view, and from a pause to the disk work.
 
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use manifests::apply::Applied;
 use manifests::folder::{FolderError, Progress};
@@ -23,6 +23,38 @@ impl Progress for Meter {
 
     fn cancelled(&self) -> bool {
         self.0.stop.is_cancelled()
+    }
+}
+
+/// As [`Meter`], and measures how long the folder is between two releases.
+pub(crate) struct CommitMeter {
+    meter: Meter,
+    committed: Mutex<Option<Instant>>,
+}
+
+impl CommitMeter {
+    pub(crate) fn new(task: &Task) -> Self {
+        Self { meter: Meter(task.clone()), committed: Mutex::new(None) }
+    }
+
+    /// The time since the commit.
+    pub(crate) fn window(&self) -> Duration {
+        let committed = *self.committed.lock().unwrap_or_else(PoisonError::into_inner);
+        committed.map_or(Duration::ZERO, |since| since.elapsed())
+    }
+}
+
+impl Progress for CommitMeter {
+    fn advance(&self, bytes: u64) {
+        self.meter.advance(bytes);
+    }
+
+    fn cancelled(&self) -> bool {
+        self.meter.cancelled()
+    }
+
+    fn committed(&self) {
+        *self.committed.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
     }
 }
 

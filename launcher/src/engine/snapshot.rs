@@ -283,6 +283,8 @@ pub struct Summary {
     pub written_bytes: u64,
     /// The most space that was used beyond what the install needs.
     pub temp_peak_bytes: u64,
+    /// How long the folder was between two releases: what a power cut would have left to the next start.
+    pub commit_window: Duration,
     /// Of what was written: blocks of packs.
     pub pack_bytes: u64,
     /// The route that was taken; none when nothing had to be fetched.

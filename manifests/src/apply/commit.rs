@@ -37,6 +37,7 @@ impl Applier {
             return Err(ApplyError::Cancelled);
         }
         journal::commit(self.dir.fs(), &journal)?;
+        progress.committed();
         finish(&self.dir, &journal, journal::first_stage(&journal))
     }
 

@@ -64,6 +64,9 @@ pub trait Progress: Sync {
     fn advance(&self, bytes: u64);
     /// Whether the work should end early.
     fn cancelled(&self) -> bool;
+    /// The update is committed: from here until the end of the call the folder is between two releases, and a program
+    /// that dies leaves work for the next start.
+    fn committed(&self) {}
 }
 
 /// Nobody watches.
