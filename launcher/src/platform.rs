@@ -37,7 +37,7 @@ pub(crate) use imp::ended;
 mod imp {
     use std::fs;
     use std::os::unix::ffi::OsStrExt as _;
-    use std::path::{Path, PathBuf};
+    use std::path::Path;
 
     use rustix::process::{Pid, PidfdFlags, pidfd_open};
     use tokio::io::Interest;
@@ -93,7 +93,7 @@ mod imp {
     }
 
     /// The name a program gives itself; of one run by an interpreter it tells more than the interpreter's path.
-    fn comm(process: &PathBuf) -> Option<String> {
+    fn comm(process: &Path) -> Option<String> {
         let name = fs::read(process.join("comm")).ok()?;
         Some(String::from_utf8_lossy(&name).trim_end().to_owned())
     }
@@ -168,6 +168,7 @@ mod imp {
 }
 
 #[cfg(all(test, target_os = "linux"))]
+#[allow(clippy::unwrap_used, reason = "tests may fail; helpers among them are not seen as such")]
 mod tests {
     use std::process::{Child, Command, Stdio};
 

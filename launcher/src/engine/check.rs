@@ -86,12 +86,12 @@ async fn look(task: &Task, path: PathBuf) -> Result<VerifyReport, LaunchError> {
         release: release.version.clone(),
         quick: true,
         checked_files: state.files.len(),
-        wounds: misfits.into_iter().map(view_of).collect(),
+        wounds: misfits.iter().map(view_of).collect(),
         ..VerifyReport::default()
     })
 }
 
-fn view_of(misfit: Misfit) -> WoundView {
+fn view_of(misfit: &Misfit) -> WoundView {
     let (kind, bytes) = match misfit.kind {
         MisfitKind::Missing => ("missing", misfit.len),
         MisfitKind::WrongType => ("not a file any more", misfit.len),

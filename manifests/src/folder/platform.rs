@@ -32,7 +32,7 @@ mod imp {
             FileType::Symlink => Meta::Link,
             FileType::Directory => Meta::Folder,
             FileType::RegularFile => {
-                let seconds = i64::from(found.st_mtime).saturating_mul(1_000_000_000);
+                let seconds = found.st_mtime.saturating_mul(1_000_000_000);
                 let guard = Guard {
                     len: u64::try_from(found.st_size).unwrap_or_default(),
                     mtime_ns: seconds.saturating_add(i64::try_from(found.st_mtime_nsec).unwrap_or_default()),
@@ -157,6 +157,7 @@ mod imp {
     fn by_kind(dir: &Dir) -> Limits {
         const FAT: u64 = 0x4d44;
         const EXFAT: u64 = 0x2011_bab0;
+        #[allow(clippy::useless_conversion, reason = "another type on other systems")]
         let kind = rustix::fs::fstatfs(dir).map_or(0, |about| i64::from(about.f_type).cast_unsigned());
         match kind {
             FAT => Limits { file_len_max: Some(u64::from(u32::MAX)), links: false, ..Limits::default() },
