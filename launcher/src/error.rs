@@ -145,6 +145,17 @@ pub enum LaunchError {
         /// Bytes in wounds.
         bytes: u64,
     },
+    /// No data of an earlier release are kept.
+    #[error("no earlier release is kept in this folder")]
+    RollbackNothing,
+    /// What is kept of the earlier release is not all of it.
+    #[error("going back to {version} is not possible: {cause}")]
+    RollbackIncomplete {
+        /// The earlier release.
+        version: String,
+        /// What is missing.
+        cause: String,
+    },
     /// The port asked for cannot be opened.
     #[error("cannot listen on {addr}: {cause}")]
     Listen {
@@ -192,6 +203,8 @@ impl LaunchError {
             Self::NoSources { .. } => "E-NO-SOURCES",
             Self::RouteUnknown { .. } => "E-ROUTE-UNKNOWN",
             Self::Damaged { .. } => "E-DAMAGED",
+            Self::RollbackNothing => "E-ROLLBACK-NOTHING",
+            Self::RollbackIncomplete { .. } => "E-ROLLBACK-INCOMPLETE",
             Self::Listen { .. } => "E-LISTEN",
             Self::Usage { .. } => "E-USAGE",
             Self::Internal { .. } => "E-INTERNAL",
@@ -236,6 +249,12 @@ impl LaunchError {
                 "Choose one of these names (`launcher plan` shows what each costs), or leave --route out."
             }
             Self::Damaged { .. } => "Run verify --repair to heal them.",
+            Self::RollbackNothing => {
+                "Each update keeps the release it replaces, as far as --undo-quota and the disk allow; older ones come by install --release."
+            }
+            Self::RollbackIncomplete { .. } => {
+                "The installed release stays. With network, install --release VERSION brings the earlier one."
+            }
             Self::Listen { .. } => "Choose another --listen address, or leave it out.",
             Self::Usage { .. } => "See launcher --help.",
             Self::Internal { .. } => "This is a mistake of ours: please report it with the lines above.",

@@ -33,6 +33,8 @@ pub enum Action {
     Update(UpdateArgs),
     /// Say what an update (or, with --repo, an install) would cost by each route, and which one would be taken.
     Plan(PlanArgs),
+    /// Go back to the release that the last update replaced, without network.
+    Rollback(RollbackArgs),
     /// Compare every byte with the release; --repair fetches what is damaged, block by block.
     Verify(VerifyArgs),
     /// Offer an installed game to other players until Ctrl-C.
@@ -201,6 +203,8 @@ pub struct InstallArgs {
     #[command(flatten)]
     pub(crate) swarm: SwarmArgs,
     #[command(flatten)]
+    pub(crate) undo: UndoArgs,
+    #[command(flatten)]
     pub(crate) linger: LingerArgs,
 }
 
@@ -220,6 +224,8 @@ pub struct UpdateArgs {
     pub(crate) sources: SourceArgs,
     #[command(flatten)]
     pub(crate) swarm: SwarmArgs,
+    #[command(flatten)]
+    pub(crate) undo: UndoArgs,
     #[command(flatten)]
     pub(crate) linger: LingerArgs,
 }
@@ -291,6 +297,26 @@ impl PlanArgs {
     }
 }
 
+/// `rollback`.
+#[derive(Debug, Args)]
+pub struct RollbackArgs {
+    #[command(flatten)]
+    pub(crate) at: DirArgs,
+    #[command(flatten)]
+    pub(crate) undo: UndoArgs,
+    #[command(flatten)]
+    pub(crate) wait: WaitArgs,
+}
+
+/// What is kept of replaced releases.
+#[derive(Debug, Args)]
+pub struct UndoArgs {
+    /// Space that the data for going back to replaced releases may take in .samara; k, M and G are understood, 0 keeps
+    /// none. Without it: a quarter of the game, at least 1 GiB.
+    #[arg(long, value_name = "BYTES", value_parser = parse_size)]
+    pub undo_quota: Option<u64>,
+}
+
 /// `verify`.
 #[derive(Debug, Args)]
 pub struct VerifyArgs {
@@ -360,6 +386,7 @@ impl Action {
                 linger: args.linger.linger(),
             }),
             Self::Plan(args) => Operation::Plan(args.plan()),
+            Self::Rollback(args) => Operation::Rollback { dir: args.at.dir.clone() },
             Self::Verify(args) => Operation::Verify(Verify {
                 dir: args.at.dir.clone(),
                 quick: args.quick,
@@ -381,6 +408,9 @@ impl Action {
             Self::Update(args) => (&args.swarm, Some(&args.sources)),
             Self::Verify(args) => (&args.swarm, Some(&args.sources)),
             Self::Seed(args) => (&args.swarm, None),
+            Self::Rollback(args) => {
+                return Options { undo_quota: args.undo.undo_quota, wait, ..Options::default() };
+            }
             Self::Plan(_) | Self::Status(_) | Self::Uninstall(_) => {
                 return Options { wait, ..Options::default() };
             }
@@ -391,6 +421,11 @@ impl Action {
             upload_limit: swarm.upload_limit,
             download_limit: swarm.download_limit,
             pack_quota: swarm.pack_quota,
+            undo_quota: match self {
+                Self::Update(args) => args.undo.undo_quota,
+                Self::Install(args) => args.undo.undo_quota,
+                _ => None,
+            },
             patience: swarm.patience,
             wait,
             ..Options::default()
@@ -401,6 +436,7 @@ impl Action {
         match self {
             Self::Install(args) => args.wait.wait,
             Self::Update(args) => args.wait.wait,
+            Self::Rollback(args) => args.wait.wait,
             Self::Verify(args) => args.wait.wait,
             Self::Uninstall(args) => args.wait.wait,
             Self::Plan(_) | Self::Seed(_) | Self::Status(_) => false,

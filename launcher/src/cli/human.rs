@@ -268,6 +268,12 @@ fn status(report: &StatusReport) -> String {
         lines.push(format!("On the way to {pending}; run install or update again to go on."));
     }
     lines.push(format!("Follows {} of {}.", report.channel, report.repo));
+    if let Some(previous) = &report.previous {
+        lines.push(format!("`launcher rollback` goes back to {previous}."));
+    }
+    if report.undo_bytes > 0 {
+        lines.push(format!("Data of earlier releases take {}.", HumanBytes(report.undo_bytes)));
+    }
     lines.push(format!(
         "Received {} (of it {} from the studio), sent {}.",
         HumanBytes(report.received.network()),

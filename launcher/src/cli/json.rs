@@ -179,6 +179,8 @@ fn status(report: &StatusReport) -> Value {
         "bytes_web": report.received.web,
         "bytes_origin": report.received.origin(),
         "bytes_uploaded": report.uploaded_bytes,
+        "previous": report.previous,
+        "undo_bytes": report.undo_bytes,
     })
 }
 

@@ -101,7 +101,7 @@ async fn attempt(
     };
     summary.temp_peak_bytes = summary.temp_peak_bytes.max(plan.costs.temp_bytes);
     summary.left_changed = plan.left.iter().map(ToString::to_string).collect();
-    let mut applier = stage(task, goal, plan.clone(), &content).await?;
+    let mut applier = stage(context, task, goal, plan.clone(), &content).await?;
     let mut missing = applier.missing();
     summary.written_bytes += plan.costs.bytes_written;
     if missing.is_empty() {
@@ -115,7 +115,7 @@ async fn attempt(
     promise(summary, &candidate, &decision);
     let own = candidate.plan(&plan, &goal.target.manifest.files);
     if own != plan {
-        applier = stage(task, goal, own, &content).await?;
+        applier = stage(context, task, goal, own, &content).await?;
     }
     let chosen = Chosen {
         goal,
@@ -288,14 +288,24 @@ async fn fetch_content(
 }
 
 /// Checks that the plan can be carried out, and stages what is here.
-async fn stage(task: &Task, goal: &Goal, plan: Plan, content: &Content) -> Result<Arc<Applier>, LaunchError> {
+async fn stage(
+    context: &Context,
+    task: &Task,
+    goal: &Goal,
+    plan: Plan,
+    content: &Content,
+) -> Result<Arc<Applier>, LaunchError> {
     task.enter(Phase::Scanning, 0);
     let (dir, target, meter) = (goal.dir.clone(), goal.target.clone(), Meter(task.clone()));
     let leaves = Leaves { dir: goal.dir.clone(), content: Some(content.clone()) };
     let reuse_from = goal.way.reuse_from.clone();
+    let undo_quota = context.options.undo_quota;
     blocking(move || {
         let neighbours = Neighbours::look(&reuse_from)?;
-        let applier = Applier::new(dir, target, plan)?.on_day(jiff::Zoned::now().date());
+        let mut applier = Applier::new(dir, target, plan)?.on_day(jiff::Zoned::now().date());
+        if let Some(bytes) = undo_quota {
+            applier = applier.with_undo_quota(bytes);
+        }
         applier.prepare(&leaves, &meter)?;
         neighbours.copy(&applier, &meter)?;
         Ok(Arc::new(applier))

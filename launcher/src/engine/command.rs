@@ -38,6 +38,11 @@ pub enum Operation {
     Update(Update),
     /// Say what an update or install would cost by each route, and which one would be taken.
     Plan(Plan),
+    /// Go back to the release that was in place before, with what is kept here: nobody is asked.
+    Rollback {
+        /// The install folder.
+        dir: PathBuf,
+    },
     /// Compare every byte with the release's hashes, and mend it when asked.
     Verify(Verify),
     /// Offer the installed game to other players until paused.
@@ -64,7 +69,7 @@ impl Operation {
             Self::Plan(plan) => plan.dir(),
             Self::Verify(verify) => &verify.dir,
             Self::Seed(seed) => &seed.dir,
-            Self::Status { dir } | Self::Uninstall { dir } => dir,
+            Self::Rollback { dir } | Self::Status { dir } | Self::Uninstall { dir } => dir,
         }
     }
 }

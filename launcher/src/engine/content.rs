@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use manifests::apply::undo;
 use manifests::folder::InstallDir;
 use manifests::path::SafePath;
 use manifests::release::{FileIdentity, ReleaseManifest};
@@ -140,11 +141,18 @@ pub(crate) async fn keep(
     .await
 }
 
-/// Removes the torrents of releases that are not in place any more. Best effort: they only take space.
+/// Removes the torrents of releases that are neither in place nor to be gone back to: repair and seeding need them there
+/// too. Best effort: they only take space.
 pub(crate) fn forget_others(dir: &InstallDir, manifest: &ReleaseManifest) {
     let (Ok(current), Ok(names)) = (file_name(manifest), dir.fs().list(FOLDER)) else { return };
+    let Ok(earlier) = undo::releases(dir) else { return };
+    let mut useful = vec![current];
+    for release in earlier {
+        let Ok(Some(bytes)) = dir.manifest_copy(&release.manifest) else { continue };
+        useful.extend(ReleaseManifest::decode(&bytes).ok().and_then(|manifest| file_name(&manifest).ok()));
+    }
     for name in names.into_iter().flatten() {
-        if !current.as_str().ends_with(&name)
+        if !useful.iter().any(|useful| useful.as_str().ends_with(&name))
             && let Err(error) = dir.fs().remove_file(&format!("{FOLDER}/{name}"))
         {
             tracing::warn!(%name, %error, "an old torrent cannot be removed");

@@ -27,6 +27,7 @@ mod install;
 mod forecast;
 mod seed;
 mod check;
+mod rollback;
 mod status;
 mod operations;
 mod runtime;

@@ -12,7 +12,7 @@ use crate::engine::context::Context;
 use crate::engine::meter::{Meter, blocking, opening, tell_recovered};
 use crate::engine::snapshot::{Happened, Outcome, Phase, Summary, UninstallReport};
 use crate::engine::vacant::vacate;
-use crate::engine::{check, forecast, install, seed, status};
+use crate::engine::{check, forecast, install, rollback, seed, status};
 use crate::error::LaunchError;
 
 /// How an operation ended, when it did not fail.
@@ -51,6 +51,9 @@ async fn carry_out(context: &Context, task: &Task, operation: Operation) -> Resu
         Operation::Plan(request) => {
             Outcome::Planned(Box::pin(forecast::forecast(context, task, request)).await?)
         }
+        Operation::Rollback { dir } => {
+            Outcome::Installed(Box::pin(rollback::rollback(context, task, dir)).await?)
+        }
         Operation::Verify(request) => {
             Outcome::Verified(Box::pin(check::verify(context, task, request)).await?)
         }
@@ -68,7 +71,10 @@ async fn carry_out(context: &Context, task: &Task, operation: Operation) -> Resu
 /// Whether it may write to the game's files.
 fn changes_files(operation: &Operation) -> bool {
     match operation {
-        Operation::Install(_) | Operation::Update(_) | Operation::Uninstall { .. } => true,
+        Operation::Install(_)
+        | Operation::Update(_)
+        | Operation::Rollback { .. }
+        | Operation::Uninstall { .. } => true,
         Operation::Verify(verify) => verify.repair,
         Operation::Plan(_) | Operation::Seed(_) | Operation::Status { .. } => false,
     }

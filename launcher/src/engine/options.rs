@@ -17,6 +17,8 @@ pub struct Options {
     /// Bytes that packs may take in an install after an update, for others to fetch; none for a tenth of the game, at
     /// most 2 GiB.
     pub pack_quota: Option<u64>,
+    /// Bytes that the data for going back may take in an install; none for a quarter of the game, at least 1 GiB.
+    pub undo_quota: Option<u64>,
     /// How long to wait for any source before giving up.
     pub patience: Duration,
     /// Whether an operation that finds the game running waits until it ends; otherwise it fails.
@@ -32,6 +34,7 @@ impl Default for Options {
             upload_limit: None,
             download_limit: None,
             pack_quota: None,
+            undo_quota: None,
             patience: Duration::from_secs(180),
             wait: false,
             wake: None,
@@ -46,6 +49,7 @@ impl std::fmt::Debug for Options {
             .field("upload_limit", &self.upload_limit)
             .field("download_limit", &self.download_limit)
             .field("pack_quota", &self.pack_quota)
+            .field("undo_quota", &self.undo_quota)
             .field("patience", &self.patience)
             .field("wait", &self.wait)
             .finish_non_exhaustive()

@@ -398,6 +398,10 @@ pub struct StatusReport {
     pub received: SourceBytes,
     /// The seed ledger's sum: sent to others.
     pub uploaded_bytes: u64,
+    /// The release that one can go back to without network.
+    pub previous: Option<String>,
+    /// Bytes that the data for going back take.
+    pub undo_bytes: u64,
 }
 
 /// What `uninstall` did.

@@ -4,6 +4,7 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
+use manifests::apply::undo;
 use manifests::folder::{CapFs, DiskError, FolderError, InstallDir, Listed};
 
 use crate::engine::ledger;
@@ -38,5 +39,7 @@ pub(crate) fn status(path: &Path) -> Result<StatusReport, LaunchError> {
         bytes: bytes.sum(),
         received,
         uploaded_bytes,
+        previous: undo::previous(&dir)?.map(|previous| previous.release.version),
+        undo_bytes: undo::bytes(&dir)?,
     })
 }

@@ -206,13 +206,21 @@ impl InstallDir {
     /// [`DiskError`].
     pub fn manifest(&self) -> Result<Option<Vec<u8>>, DiskError> {
         let state = self.state();
-        let Some(release) = &state.release else { return Ok(None) };
+        let release = state.release.as_ref();
+        release.map_or(Ok(None), |release| self.manifest_copy(&release.manifest))
+    }
+
+    /// The kept manifest whose SHA-256 is `sha256`, in hex; `None` when the copy is missing or not the right one.
+    ///
+    /// # Errors
+    /// [`DiskError`].
+    pub fn manifest_copy(&self, sha256: &str) -> Result<Option<Vec<u8>>, DiskError> {
         // The name comes from a file anyone may have edited.
-        if release.manifest.len() != 64 || !release.manifest.bytes().all(|b| b.is_ascii_hexdigit()) {
+        if sha256.len() != 64 || !sha256.bytes().all(|b| b.is_ascii_hexdigit()) {
             return Ok(None);
         }
-        let bytes = get(&*self.fs, &format!("{MANIFESTS}/{}", release.manifest), MAX_MANIFEST_BYTES)?;
-        Ok(bytes.filter(|bytes| hex::encode(hash::leaf(bytes)) == release.manifest))
+        let bytes = get(&*self.fs, &format!("{MANIFESTS}/{sha256}"), MAX_MANIFEST_BYTES)?;
+        Ok(bytes.filter(|bytes| hex::encode(hash::leaf(bytes)) == sha256))
     }
 
     /// The ledger; an empty one when there is none or it cannot be read: it is nothing to fail for.

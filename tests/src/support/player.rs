@@ -97,6 +97,12 @@ impl Player {
         self.start_update(more).finish()
     }
 
+    /// `launcher rollback`.
+    #[must_use]
+    pub fn rollback(&self, more: &[&str]) -> Outcome {
+        self.start("rollback", more.iter().map(OsString::from), false).finish()
+    }
+
     /// `launcher plan`.
     #[must_use]
     pub fn plan(&self, more: &[&str]) -> Outcome {

@@ -1,0 +1,124 @@
+//! Back to the release that was in place before: from undo data, without asking anybody.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use manifests::apply::{self, Applied, Applier, Target, undo};
+use manifests::folder::InstallDir;
+use manifests::plan::{self, Plan, PlanOptions};
+use manifests::release::ReleaseManifest;
+use manifests::verify::{self, Depth};
+
+use crate::engine::board::Task;
+use crate::engine::content;
+use crate::engine::context::Context;
+use crate::engine::goal::Leaves;
+use crate::engine::ledger;
+use crate::engine::meter::{CommitMeter, blocking, opening, tell_recovered};
+use crate::engine::record::Record;
+use crate::engine::snapshot::{Phase, SourceBytes, Summary};
+use crate::error::LaunchError;
+
+/// Puts the previous release back in place.
+pub(crate) async fn rollback(context: &Context, task: &Task, path: PathBuf) -> Result<Summary, LaunchError> {
+    let begun = Instant::now();
+    task.enter(Phase::Recovering, 0);
+    let told = task.clone();
+    let (dir, target) = opening(move || {
+        let (dir, recovered) = apply::open(&path)?;
+        tell_recovered(&told, recovered.as_ref());
+        let dir = Arc::new(dir);
+        let target = previous(&dir)?;
+        Ok((dir, target))
+    })
+    .await?;
+    let manifest = target.manifest.clone();
+    task.update(|view| {
+        (view.game, view.release) = (Some(manifest.game.to_string()), Some(manifest.version.to_string()));
+    });
+    let content = content::kept(dir.clone(), &manifest).await?;
+    let leaves = Leaves { dir: dir.clone(), content };
+    task.enter(Phase::Scanning, 0);
+    let quota = context.options.undo_quota;
+    let (plan, applied, window) = {
+        let (dir, meter, task) = (dir.clone(), CommitMeter::new(task), task.clone());
+        blocking(move || go_back(&task, dir, target, &leaves, quota, &meter)).await?
+    };
+    let mut summary = Summary {
+        game: manifest.game.to_string(),
+        release: manifest.version.to_string(),
+        changed: true,
+        commit_window: window,
+        sources: SourceBytes { local: manifest.total_bytes(), ..SourceBytes::default() },
+        written_bytes: plan.costs.bytes_written,
+        temp_peak_bytes: plan.costs.temp_bytes,
+        left_changed: plan.left.iter().map(ToString::to_string).collect(),
+        ..Summary::default()
+    };
+    summary.kept_aside.extend(applied.kept.into_iter().map(|(_, now)| now));
+    for path in &applied.damaged {
+        task.note(format!("{path} changed while it was put in place; run verify --repair"));
+    }
+    ledger::add(&dir, &summary.release, &summary.sources, 0);
+    summary.elapsed = begun.elapsed();
+    Ok(summary)
+}
+
+/// The release to go back to, from its kept manifest.
+fn previous(dir: &InstallDir) -> Result<Target, LaunchError> {
+    if dir.state().release.is_none() {
+        return Err(LaunchError::NotFinished { dir: dir.path().to_owned() });
+    }
+    let previous = undo::previous(dir)?.ok_or(LaunchError::RollbackNothing)?;
+    let version = previous.release.version;
+    let bytes = dir.manifest_copy(&previous.release.manifest)?;
+    let bytes = bytes.ok_or_else(|| LaunchError::RollbackIncomplete {
+        version: version.clone(),
+        cause: "the copy of its manifest is missing or damaged".to_owned(),
+    })?;
+    let manifest = Arc::new(ReleaseManifest::decode(&bytes)?);
+    Ok(Target { manifest, bytes: bytes.into(), channel: previous.release.channel })
+}
+
+/// Survey, plan, stage and commit: an update that may fetch nothing.
+fn go_back(
+    task: &Task,
+    dir: Arc<InstallDir>,
+    target: Target,
+    leaves: &Leaves,
+    quota: Option<u64>,
+    meter: &CommitMeter,
+) -> Result<(Plan, Applied, Duration), LaunchError> {
+    let manifest = target.manifest.clone();
+    let lacks = |bytes: u64| LaunchError::RollbackIncomplete {
+        version: manifest.version.to_string(),
+        cause: format!(
+            "{bytes} bytes of it are neither in the game's files nor among the data kept for going back"
+        ),
+    };
+    let local = verify::survey(&dir, &manifest, Depth::Quick, 0, meter)?;
+    let plan = plan::plan(&local, &manifest, leaves, PlanOptions::default());
+    if plan.costs.bytes_fetch > 0 {
+        return Err(lacks(plan.costs.bytes_fetch));
+    }
+    let record = Record::load(&dir)?;
+    let mut applier = Applier::new(dir.clone(), target, plan.clone())?.on_day(jiff::Zoned::now().date());
+    if let Some(bytes) = quota {
+        applier = applier.with_undo_quota(bytes);
+    }
+    applier.prepare(leaves, meter)?;
+    let missing = applier.missing();
+    if !missing.is_empty() {
+        let ranges = missing.iter().flat_map(|(_, ranges)| ranges);
+        return Err(lacks(ranges.map(|range| range.end - range.start).sum()));
+    }
+    task.enter(Phase::Applying, 0);
+    let applied = applier.commit(meter)?;
+    // An update that was under way has to begin anew.
+    if let Some(mut record) = record.filter(|record| record.pending.is_some()) {
+        record.pending = None;
+        record.save(&dir)?;
+    }
+    Ok((plan, applied, meter.window()))
+}
