@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use cap_fs_ext::{DirExt, FollowSymlinks, OpenOptionsFollowExt};
 use cap_std::fs::{Dir, OpenOptions};
@@ -187,6 +187,8 @@ pub struct CapFs {
     root_path: PathBuf,
     /// The folders asked for last, newest first: a release is worked through in path order, out of one staging folder.
     recent: Mutex<VecDeque<(String, Arc<Dir>)>>,
+    /// See [`CapFs::keeps_modes`], once it is known.
+    modes: OnceLock<bool>,
 }
 
 impl CapFs {
@@ -196,7 +198,33 @@ impl CapFs {
     /// When it cannot be opened or is not a folder.
     pub fn open(root_path: &Path) -> io::Result<Self> {
         let root = Dir::open_ambient_dir(root_path, cap_std::ambient_authority())?;
-        Ok(Self { root: Arc::new(root), root_path: root_path.to_owned(), recent: Mutex::default() })
+        Ok(Self {
+            root: Arc::new(root),
+            root_path: root_path.to_owned(),
+            recent: Mutex::default(),
+            modes: OnceLock::new(),
+        })
+    }
+
+    /// Whether executable bits are kept here. Where a file system makes them up (FAT, NTFS mounted without permissions)
+    /// even our own lock has one, which nobody ever marked.
+    fn keeps_modes(&self) -> bool {
+        if let Some(known) = self.modes.get() {
+            return *known;
+        }
+        let lock = self.parent(super::LOCK_FILE).and_then(|(dir, name)| dir.symlink_metadata(name));
+        // Before there is a lock nothing was installed either.
+        let Ok(lock) = lock else { return true };
+        *self.modes.get_or_init(|| platform::executable(&lock) != Some(true))
+    }
+
+    fn as_kept(&self, meta: Option<Meta>) -> Option<Meta> {
+        match meta {
+            Some(Meta::File { guard, .. }) if !self.keeps_modes() => {
+                Some(Meta::File { guard, executable: None })
+            }
+            other => other,
+        }
     }
 
     fn folder(&self, path: &str) -> io::Result<Arc<Dir>> {
@@ -332,12 +360,12 @@ impl Fs for CapFs {
             Err(error) if is_absent(&error) => return Ok(None),
             Err(error) => return Err(error),
         };
-        stat_name(&dir, name)
+        Ok(self.as_kept(stat_name(&dir, name)?))
     }
 
     fn stat_in(&self, folder: &str, names: &[&str]) -> io::Result<Vec<Option<Meta>>> {
         let dir = self.folder(folder)?;
-        names.iter().map(|name| stat_name(&dir, name)).collect()
+        names.iter().map(|name| Ok(self.as_kept(stat_name(&dir, name)?))).collect()
     }
 
     fn read_link(&self, path: &str) -> io::Result<Option<String>> {
@@ -426,6 +454,9 @@ impl Fs for CapFs {
     }
 
     fn set_executable(&self, path: &str, on: bool) -> io::Result<()> {
+        if !self.keeps_modes() {
+            return Ok(());
+        }
         let (dir, name) = self.parent(path)?;
         platform::set_executable(&dir, name, on)
     }

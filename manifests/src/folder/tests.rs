@@ -122,3 +122,32 @@ fn holes_take_no_space_and_clones_share_it() {
     assert!(is_absent(&fs.reflink("none", "d").unwrap_err()));
     assert!(!temp.path().join("d").exists());
 }
+
+#[cfg(unix)]
+#[test]
+fn executable_bits_that_a_file_system_makes_up_are_not_believed() {
+    use std::os::unix::fs::PermissionsExt as _;
+    for made_up in [false, true] {
+        let temp = tempfile::tempdir().unwrap();
+        drop(InstallDir::create(temp.path(), "game", false).unwrap());
+        std::fs::write(temp.path().join("a"), "x").unwrap();
+        if made_up {
+            // As FAT shows all files, the lock among them.
+            for name in ["a", ".samara/lock"] {
+                let mode = std::fs::Permissions::from_mode(0o777);
+                std::fs::set_permissions(temp.path().join(name), mode).unwrap();
+            }
+        }
+        let fs = CapFs::open(temp.path()).unwrap();
+        let seen = |meta| match meta {
+            Some(Meta::File { executable, .. }) => executable,
+            other => panic!("{other:?}"),
+        };
+        let want = (!made_up).then_some(false);
+        assert_eq!(seen(fs.stat("a").unwrap()), want);
+        assert_eq!(seen(fs.stat_in("", &["a"]).unwrap()[0]), want);
+        fs.set_executable("a", !made_up).unwrap();
+        let mode = std::fs::metadata(temp.path().join("a")).unwrap().permissions().mode();
+        assert!(mode & 0o111 != 0, "set where there is such a bit, left alone where there is none");
+    }
+}

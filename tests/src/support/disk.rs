@@ -37,6 +37,40 @@ impl SmallDisk {
     }
 }
 
+/// An NTFS file system in a file, mounted without telling upper and lower case apart; unmounted when dropped.
+#[derive(Debug)]
+pub struct CaselessDisk {
+    at: PathBuf,
+}
+
+impl CaselessDisk {
+    /// Makes it in `image` and mounts it at a new folder. None, with a word about it, where ntfs-3g is not installed or
+    /// this user may not mount.
+    ///
+    /// # Panics
+    /// When files cannot be made.
+    #[must_use]
+    pub fn mount(image: &Path, at: &Path, mib: u64) -> Option<CaselessDisk> {
+        std::fs::create_dir_all(at).expect("a folder to mount at");
+        std::fs::write(image, []).expect("a file for the disk");
+        let file = std::fs::OpenOptions::new().write(true).open(image).expect("it is there");
+        file.set_len(mib << 20).expect("a sparse file");
+        let ran = |command: &mut Command| command.output().is_ok_and(|done| done.status.success());
+        let made = ran(Command::new("mkntfs").args(["-q", "-F"]).arg(image));
+        if made && ran(Command::new("lowntfs-3g").arg(image).arg(at).args(["-o", "ignore_case"])) {
+            return Some(CaselessDisk { at: at.to_owned() });
+        }
+        eprintln!("left out: a folder that does not tell upper and lower case apart needs ntfs-3g, and root");
+        None
+    }
+}
+
+impl Drop for CaselessDisk {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("-l").arg(&self.at).status();
+    }
+}
+
 impl Drop for SmallDisk {
     fn drop(&mut self) {
         // Lazily: a program that is just being killed may still have a file open.

@@ -17,7 +17,7 @@ mod site;
 mod studio;
 
 pub use builds::freeciv;
-pub use disk::SmallDisk;
+pub use disk::{CaselessDisk, SmallDisk};
 pub use peer::{BadPeer, Manner, tracker_answer};
 pub use player::{Install, Player, no_samara};
 pub use process::{Outcome, Program, binary};

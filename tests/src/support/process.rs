@@ -195,6 +195,12 @@ impl Program {
         Program { command: format!("{command:?}"), child, lines, events: Vec::new(), errors }
     }
 
+    /// Its process.
+    #[must_use]
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// The next event; none when there is no more.
     ///
     /// # Panics
