@@ -99,6 +99,11 @@ impl TreeHasher {
         self.len += data.len() as u64;
         while !data.is_empty() {
             let (now, later) = data.split_at(data.len().min(BLOCK_BYTES - self.open_len));
+            if now.len() == BLOCK_BYTES {
+                self.leaves.push(leaf(now));
+                data = later;
+                continue;
+            }
             self.open.update(now);
             self.open_len += now.len();
             data = later;

@@ -1,18 +1,19 @@
 //! Verify and repair: with what is kept in `.samara/`, no fresh metadata is needed.
 
+use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
 use manifests::apply::{self, Target};
-use manifests::plan::PlanOptions;
+use manifests::plan::{Local, PlanOptions};
 use manifests::release::ReleaseManifest;
 use manifests::verify::{self, Depth, Misfit, MisfitKind, Wound, WoundKind};
 
 use crate::engine::board::Task;
 use crate::engine::change::{self, survey};
 use crate::engine::command::{Preference, Verify};
-use crate::engine::content;
+use crate::engine::content::{self, Content};
 use crate::engine::context::Context;
 use crate::engine::goal::{Goal, Leaves};
 use crate::engine::meter::{blocking, opening, tell_recovered};
@@ -30,7 +31,8 @@ pub(crate) async fn verify(
 ) -> Result<VerifyReport, LaunchError> {
     let begun = Instant::now();
     if verify.quick {
-        return Ok(VerifyReport { elapsed: begun.elapsed(), ..look(task, verify.dir).await? });
+        let report = look(task, verify.dir).await?;
+        return Ok(VerifyReport { elapsed: begun.elapsed(), ..report });
     }
     let goal = open(task, verify.clone()).await?;
     let manifest = goal.target.manifest.clone();
@@ -38,16 +40,13 @@ pub(crate) async fn verify(
         (view.game, view.release) = (Some(manifest.game.to_string()), Some(manifest.version.to_string()));
     });
     let local = survey(task, &goal).await?;
-    let kept = content::kept(goal.dir.clone(), &manifest).await?;
-    let (local, wounds, left) = blocking({
-        let (leaves, manifest) = (Leaves { dir: goal.dir.clone(), content: kept }, manifest.clone());
-        move || {
-            let wounds = verify::wounds(&local, &manifest, &leaves);
-            let left = verify::left_to_player(&local, &manifest);
-            Ok((local, wounds, left))
-        }
-    })
-    .await?;
+    // The torrent tells only where a wound is, and is long to read: an intact install does not need it.
+    let (mut local, mut wounds) = find_wounds(&goal, local, None).await?;
+    if !wounds.is_empty() {
+        let kept = content::kept(goal.dir.clone(), &manifest).await?;
+        (local, wounds) = find_wounds(&goal, local, kept).await?;
+    }
+    let left = verify::left_to_player(&local, &manifest);
     let mut report = VerifyReport {
         game: manifest.game.to_string(),
         release: manifest.version.to_string(),
@@ -64,6 +63,19 @@ pub(crate) async fn verify(
     Ok(report)
 }
 
+async fn find_wounds(
+    goal: &Goal,
+    local: Local,
+    content: Option<Content>,
+) -> Result<(Local, Vec<Wound>), LaunchError> {
+    let (leaves, manifest) = (Leaves { dir: goal.dir.clone(), content }, goal.target.manifest.clone());
+    blocking(move || {
+        let wounds = verify::wounds(&local, &manifest, &leaves);
+        Ok((local, wounds))
+    })
+    .await
+}
+
 /// Compares lengths and times with the record, after finishing what an interrupted run left.
 async fn look(task: &Task, path: PathBuf) -> Result<VerifyReport, LaunchError> {
     task.enter(Phase::Recovering, 0);
@@ -76,9 +88,19 @@ async fn look(task: &Task, path: PathBuf) -> Result<VerifyReport, LaunchError> {
     task.update(|view| {
         (view.game, view.release) = (Some(state.game.clone()), Some(release.version.clone()));
     });
-    let misfits = blocking({
+    let (misfits, left) = blocking({
         let dir = dir.clone();
-        move || Ok(verify::quick(&dir, 0)?)
+        move || {
+            let misfits = verify::quick(&dir, 0)?;
+            if misfits.is_empty() {
+                return Ok((misfits, Vec::new()));
+            }
+            // What the studio leaves to the player is said in the manifest.
+            let manifest = manifest_in_place(&dir)?.0;
+            let his = manifest.files.iter().filter(|file| file.policy().leaves_changed());
+            let his: HashSet<&str> = his.map(|file| file.path.as_str()).collect();
+            Ok(misfits.into_iter().partition(|misfit| !his.contains(misfit.path.as_str())))
+        }
     })
     .await?;
     Ok(VerifyReport {
@@ -86,6 +108,7 @@ async fn look(task: &Task, path: PathBuf) -> Result<VerifyReport, LaunchError> {
         release: release.version.clone(),
         quick: true,
         checked_files: state.files.len(),
+        left_changed: left.iter().map(|misfit| misfit.path.to_string()).collect(),
         wounds: misfits.iter().map(view_of).collect(),
         ..VerifyReport::default()
     })

@@ -29,7 +29,7 @@ pub struct State {
     #[serde(default)]
     pub release: Option<InstalledRelease>,
     /// Every file and link the release lists. What is not here is the player's own.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "sorted_map")]
     pub files: BTreeMap<SafePath, Listed>,
     /// The studio's options for files the player changes, where there are any.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -121,6 +121,28 @@ impl State {
     pub fn encode(&self) -> std::io::Result<Vec<u8>> {
         serde_json::to_vec(self).map_err(std::io::Error::other)
     }
+}
+
+/// A map that was written in order is made at once: searching the place of each of 20,000 paths takes longer than reading
+/// them.
+fn sorted_map<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<SafePath, Listed>, D::Error> {
+    struct Entries;
+    impl<'de> serde::de::Visitor<'de> for Entries {
+        type Value = BTreeMap<SafePath, Listed>;
+
+        fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("files by their paths")
+        }
+
+        fn visit_map<A: serde::de::MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+            let mut entries = Vec::new();
+            while let Some(entry) = map.next_entry()? {
+                entries.push(entry);
+            }
+            Ok(entries.into_iter().collect())
+        }
+    }
+    deserializer.deserialize_map(Entries)
 }
 
 /// Bytes in and out of this install for one release, by where they came from and went.

@@ -252,8 +252,14 @@ impl Survey<'_> {
         // The longest first: no core is left with a large file at the end.
         to_hash.sort_by_key(|path| std::cmp::Reverse(local.file(path).map_or(0, |file| file.guard.len)));
         let found = Mutex::new(Vec::new());
+        // Fresh memory for each of many small files would cost a tenth of hashing them.
+        let buffers = Mutex::new(Vec::new());
         for_each(threads, &to_hash, |path| {
-            let Some(mut hashed) = hash_file(dir, path, progress)? else { return Ok(()) };
+            let spare = buffers.lock().unwrap_or_else(PoisonError::into_inner).pop();
+            let mut chunk = spare.unwrap_or_else(|| vec![0; CHUNK]);
+            let hashed = hash_file(dir, path, &mut chunk, progress)?;
+            buffers.lock().unwrap_or_else(PoisonError::into_inner).push(chunk);
+            let Some(mut hashed) = hashed else { return Ok(()) };
             // Leaves are worth their memory only where a file is replaced, or damaged: what is right of it may be base data.
             let replaced = wanted.get(path).is_some_and(|wanted| *wanted != hashed.identity);
             let damaged = match local.listed.get(path) {
@@ -297,19 +303,19 @@ fn with_useful_leaves<'l>(
 fn hash_file(
     dir: &InstallDir,
     path: &SafePath,
+    chunk: &mut [u8],
     progress: &dyn crate::folder::Progress,
 ) -> Result<Option<Hashed>, SurveyError> {
     let at = path.as_str();
     let Ok(file) = dir.fs().open(at, Access::Read) else { return Ok(None) };
     let before = file.meta().ok();
     let mut hasher = TreeHasher::default();
-    let mut chunk = vec![0; CHUNK];
     let mut offset = 0;
     loop {
         if progress.cancelled() {
             return Err(SurveyError::Cancelled);
         }
-        let count = match fill(&*file, offset, &mut chunk) {
+        let count = match fill(&*file, offset, chunk) {
             Ok(count) => count,
             Err(error) if error.kind() == io::ErrorKind::OutOfMemory => {
                 return Err(DiskError::at("read", at)(error).into());
