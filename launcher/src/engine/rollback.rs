@@ -98,7 +98,8 @@ fn go_back(
         ),
     };
     let local = verify::survey(&dir, &manifest, Depth::Quick, 0, meter)?;
-    let plan = plan::plan(&local, &manifest, leaves, PlanOptions::default());
+    let options = PlanOptions { give_back: true, ..PlanOptions::default() };
+    let plan = plan::plan(&local, &manifest, leaves, options);
     if plan.costs.bytes_fetch > 0 {
         return Err(lacks(plan.costs.bytes_fetch));
     }
