@@ -115,6 +115,12 @@ impl Player {
         self.start("verify", more.iter().map(OsString::from), !more.contains(&"--no-peers")).finish()
     }
 
+    /// Starts `launcher verify`.
+    #[must_use]
+    pub fn start_verify(&self, more: &[&str]) -> Program {
+        self.start("verify", more.iter().map(OsString::from), false)
+    }
+
     /// Starts `launcher seed`.
     #[must_use]
     pub fn start_seed(&self, more: &[&str]) -> Program {
