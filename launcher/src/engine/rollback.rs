@@ -43,7 +43,7 @@ pub(crate) async fn rollback(context: &Context, task: &Task, path: PathBuf) -> R
     let quota = context.options.undo_quota;
     let (plan, applied, window) = {
         let (dir, meter, task) = (dir.clone(), CommitMeter::new(task), task.clone());
-        blocking(move || go_back(&task, dir, target, &leaves, quota, &meter)).await?
+        blocking(move || go_back(&task, &dir, target, &leaves, quota, &meter)).await?
     };
     let mut summary = Summary {
         game: manifest.game.to_string(),
@@ -84,7 +84,7 @@ fn previous(dir: &InstallDir) -> Result<Target, LaunchError> {
 /// Survey, plan, stage and commit: an update that may fetch nothing.
 fn go_back(
     task: &Task,
-    dir: Arc<InstallDir>,
+    dir: &Arc<InstallDir>,
     target: Target,
     leaves: &Leaves,
     quota: Option<u64>,
@@ -97,14 +97,14 @@ fn go_back(
             "{bytes} bytes of it are neither in the game's files nor among the data kept for going back"
         ),
     };
-    let local = verify::survey(&dir, &manifest, Depth::Quick, 0, meter)?;
+    let local = verify::survey(dir, &manifest, Depth::Quick, 0, meter)?;
     let options = PlanOptions { give_back: true, ..PlanOptions::default() };
     let plan = plan::plan(&local, &manifest, leaves, options);
     if plan.costs.bytes_fetch > 0 {
         return Err(lacks(plan.costs.bytes_fetch));
     }
-    let record = Record::load(&dir)?;
-    let mut applier = Applier::new(dir.clone(), target, plan.clone())?.on_day(jiff::Zoned::now().date());
+    let record = Record::load(dir)?;
+    let mut applier = Applier::new(Arc::clone(dir), target, plan.clone())?.on_day(jiff::Zoned::now().date());
     if let Some(bytes) = quota {
         applier = applier.with_undo_quota(bytes);
     }
@@ -119,7 +119,7 @@ fn go_back(
     // An update that was under way has to begin anew.
     if let Some(mut record) = record.filter(|record| record.pending.is_some()) {
         record.pending = None;
-        record.save(&dir)?;
+        record.save(dir)?;
     }
     Ok((plan, applied, meter.window()))
 }
