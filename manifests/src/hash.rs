@@ -4,6 +4,7 @@
 //! 32 zero bytes. The protocol crate has a tree of its own with proofs; neither may import the other.
 
 mod rolling;
+mod tree;
 
 use sha2::{Digest, Sha256};
 
@@ -11,6 +12,7 @@ use crate::release::FileIdentity;
 
 pub(crate) use rolling::{Roller, numbers_of_bytes};
 pub use rolling::{rolling, sums_from_bytes, sums_to_bytes};
+pub(crate) use tree::Tree;
 
 /// Bytes under one leaf.
 pub const BLOCK_LEN: u64 = 16 * 1024;

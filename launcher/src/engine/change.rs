@@ -9,8 +9,8 @@ use std::time::Instant;
 use futures_util::future::BoxFuture;
 use manifests::apply::{self, Applied, Applier, ApplyError};
 use manifests::folder::{Listed, PRIVATE};
-use manifests::plan::{self, Local, Plan};
-use manifests::release::FileIdentity;
+use manifests::plan::{self, Local, Op, Plan};
+use manifests::release::{FileIdentity, ManifestFile};
 use manifests::reuse;
 use manifests::route::{Candidate, Kind};
 use manifests::verify::{self, Depth};
@@ -276,8 +276,12 @@ async fn fetch_content(
         Some(Listed::File { id, .. }) => Some(*id),
         _ => None,
     };
+    // Those of files that stay were looked at when they came.
+    let stays =
+        |file: &ManifestFile, op: &Op| matches!(op, Op::Keep { .. }) && goal.dir.has_leaves(&file.identity);
+    let changed = manifest.files.iter().zip(&plan.ops).filter(|(file, op)| !stays(file, op));
     let mut large: Vec<(FileIdentity, Option<FileIdentity>)> =
-        manifest.files.iter().map(|file| (file.identity, here(&file.path))).collect();
+        changed.map(|(file, _)| (file.identity, here(&file.path))).collect();
     large.extend(plan.wants_leaves.iter().map(|identity| (*identity, None)));
     large.retain(|(identity, _)| content.needs_leaves(identity));
     // Of several entries for one file the one that knows more comes first.

@@ -213,7 +213,10 @@ async fn begin(intent: &Intent, found: &Found) -> Result<Record, LaunchError> {
         record.hints = known.map_or(hints, |known| known.hints);
         let in_place = dir.state().release.as_ref().is_some_and(|release| release.version == version);
         record.pending = (!in_place).then_some(version);
-        dir.put(&record::name(ROOT_FILE)?, &root)?;
+        let name = record::name(ROOT_FILE)?;
+        if dir.get(&name, ROOT_LEN_MAX).ok().flatten().as_deref() != Some(&root) {
+            dir.put(&name, &root)?;
+        }
         record.save(&dir)?;
         Ok(record)
     })

@@ -12,7 +12,7 @@ use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::{DiskError, Fs, InstallDir, LEAVES, LeafSource, ensure_dir, get, is_absent, put};
-use crate::hash::{self, Hash};
+use crate::hash::{self, Hash, Tree};
 use crate::release::FileIdentity;
 
 const MAGIC: &[u8; 16] = b"samara-changed 1";
@@ -24,34 +24,33 @@ const ENTRY_BYTES: usize = 4 + 32;
 const SMALL_BYTES: usize = 64 << 10;
 /// A `.changed` is at most this part of the whole.
 const CHANGED_SHARE: usize = 4;
-/// Leaves remembered, at most, in bytes: those of 32 GiB of files.
+/// Trees remembered, at most, in bytes: those of 16 GiB of files.
 const REMEMBERED_BYTES: usize = 64 << 20;
 
 /// Leaves that differ from another file's, ascending by block.
 type Changes = Vec<(u32, Hash)>;
 
-/// Leaves that were checked up to their root, newest last.
+/// Leaves that were checked up to their root, with what is above them, newest last.
 #[derive(Debug, Default)]
-pub(super) struct Remembered(Mutex<Vec<(FileIdentity, Arc<[Hash]>)>>);
+pub(super) struct Remembered(Mutex<Vec<(FileIdentity, Arc<Tree>)>>);
 
 impl Remembered {
-    fn get(&self, identity: &FileIdentity) -> Option<Arc<[Hash]>> {
+    fn get(&self, identity: &FileIdentity) -> Option<Arc<Tree>> {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let at = known.iter().position(|(of, _)| of == identity)?;
         let entry = known.remove(at);
-        let leaves = Arc::clone(&entry.1);
+        let tree = Arc::clone(&entry.1);
         known.push(entry);
-        Some(leaves)
+        Some(tree)
     }
 
-    fn add(&self, identity: &FileIdentity, leaves: &Arc<[Hash]>) {
-        let bytes_of = |leaves: &Arc<[Hash]>| leaves.len().saturating_mul(32);
+    fn add(&self, identity: &FileIdentity, tree: &Arc<Tree>) {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         known.retain(|(of, _)| of != identity);
-        known.push((*identity, Arc::clone(leaves)));
+        known.push((*identity, Arc::clone(tree)));
         let mut room = REMEMBERED_BYTES;
         let newest = known.iter().rev();
-        let fit = newest.take_while(|(_, leaves)| match room.checked_sub(bytes_of(leaves)) {
+        let fit = newest.take_while(|(_, tree)| match room.checked_sub(tree.bytes()) {
             Some(left) => {
                 room = left;
                 true
@@ -76,24 +75,31 @@ impl InstallDir {
         like: Option<&FileIdentity>,
     ) -> Result<bool, DiskError> {
         let Some(leaves) = hash::leaves_from_bytes(bytes) else { return Ok(false) };
-        if !hash::leaves_match(identity, &leaves) {
+        let like = like.filter(|like| *like != identity && bytes.len() >= SMALL_BYTES);
+        let old = like.and_then(|like| Some((like, self.tree(like)?)));
+        let tree =
+            old.as_ref().map_or_else(|| Tree::over(leaves.clone()), |(_, old)| old.with(leaves.clone()));
+        if !tree.is_of(identity) {
             return Ok(false);
         }
         ensure_dir(&*self.fs, LEAVES)?;
-        let like = like.filter(|like| *like != identity && bytes.len() >= SMALL_BYTES);
-        match like.and_then(|like| self.difference(like, &leaves)) {
+        match old.and_then(|(like, old)| self.difference(like, old.leaves(), &leaves)) {
             Some((base, changes)) if changes.len() * ENTRY_BYTES <= bytes.len() / CHANGED_SHARE => {
                 put(&*self.fs, &changed_path(identity), &encode(&base, &changes))?;
             }
             _ => put(&*self.fs, &whole_path(identity), bytes)?,
         }
-        self.remembered.add(identity, &leaves.into());
+        self.remembered.add(identity, &Arc::new(tree));
         Ok(true)
     }
 
     /// How `leaves` differ from those of a file whose leaves are kept whole: `like`, or the one it refers to.
-    fn difference(&self, like: &FileIdentity, leaves: &[Hash]) -> Option<(FileIdentity, Changes)> {
-        let old = self.leaves(like)?;
+    fn difference(
+        &self,
+        like: &FileIdentity,
+        old: &[Hash],
+        leaves: &[Hash],
+    ) -> Option<(FileIdentity, Changes)> {
         let differs = |block: usize, leaf: &Hash| old.get(block) != Some(leaf);
         let numbered = || (0u32..).zip(leaves).enumerate();
         let is_whole = |identity: &FileIdentity| matches!(self.fs.stat(&whole_path(identity)), Ok(Some(_)));
@@ -111,22 +117,56 @@ impl InstallDir {
     }
 }
 
-impl LeafSource for InstallDir {
-    fn leaves(&self, identity: &FileIdentity) -> Option<Arc<[Hash]>> {
+impl InstallDir {
+    /// Whether there seem to be leaves of this file; they were not looked at.
+    pub fn has_leaves(&self, identity: &FileIdentity) -> bool {
+        let is_there = |path: String| matches!(self.fs.stat(&path), Ok(Some(_)));
+        is_there(whole_path(identity)) || is_there(changed_path(identity))
+    }
+
+    fn tree(&self, identity: &FileIdentity) -> Option<Arc<Tree>> {
         if let Some(known) = self.remembered.get(identity) {
             return Some(known);
         }
-        let read = || {
-            let leaves = read_whole(&*self.fs, identity)?;
-            hash::leaves_match(identity, &leaves).then_some(leaves)
+        let right = |tree: &Tree| tree.is_of(identity);
+        let whole = || read_whole(&*self.fs, identity).map(Tree::over).filter(right);
+        let tree = whole().or_else(|| self.put_together(identity).filter(right))?;
+        let tree = Arc::new(tree);
+        self.remembered.add(identity, &tree);
+        Some(tree)
+    }
+
+    /// The leaves of another file with the changes put in; not checked yet.
+    fn put_together(&self, identity: &FileIdentity) -> Option<Tree> {
+        let (base, changes) = read_changed(&*self.fs, identity)?;
+        let count = usize::try_from(hash::leaf_count(identity.len)).ok()?;
+        // What it refers to is whole: no chain of them is followed.
+        let base = match self.remembered.get(&base) {
+            Some(tree) => tree,
+            None => {
+                let tree =
+                    Arc::new(read_whole(&*self.fs, &base).map(Tree::over).filter(|tree| tree.is_of(&base))?);
+                self.remembered.add(&base, &tree);
+                tree
+            }
         };
-        let put_together = || {
-            let leaves = read_together(&*self.fs, identity)?;
-            hash::leaves_match(identity, &leaves).then_some(leaves)
-        };
-        let leaves: Arc<[Hash]> = read().or_else(put_together)?.into();
-        self.remembered.add(identity, &leaves);
-        Some(leaves)
+        let mut leaves = base.leaves().to_vec();
+        leaves.truncate(count);
+        // What the other file does not have must be among the changes: no length is taken at its word.
+        if count - leaves.len() > changes.len() {
+            return None;
+        }
+        leaves.resize(count, [0; 32]);
+        for (block, leaf) in changes {
+            *leaves.get_mut(usize::try_from(block).ok()?)? = leaf;
+        }
+        Some(base.with(leaves))
+    }
+}
+
+impl LeafSource for InstallDir {
+    fn leaves(&self, identity: &FileIdentity) -> Option<Arc<[Hash]>> {
+        Some(Arc::clone(self.tree(identity)?.leaves()))
     }
 }
 
@@ -171,23 +211,6 @@ fn changed_path(identity: &FileIdentity) -> String {
 fn read_whole(fs: &dyn Fs, identity: &FileIdentity) -> Option<Vec<Hash>> {
     let max = hash::leaf_count(identity.len).checked_mul(32)?;
     hash::leaves_from_bytes(&get(fs, &whole_path(identity), max).ok()??)
-}
-
-/// The leaves of another file with the changes put in; not checked yet.
-fn read_together(fs: &dyn Fs, identity: &FileIdentity) -> Option<Vec<Hash>> {
-    let (base, changes) = read_changed(fs, identity)?;
-    let count = usize::try_from(hash::leaf_count(identity.len)).ok()?;
-    let mut leaves = read_whole(fs, &base)?;
-    leaves.truncate(count);
-    // What the other file does not have must be among the changes: no length is taken at its word.
-    if count - leaves.len() > changes.len() {
-        return None;
-    }
-    leaves.resize(count, [0; 32]);
-    for (block, leaf) in changes {
-        *leaves.get_mut(usize::try_from(block).ok()?)? = leaf;
-    }
-    Some(leaves)
 }
 
 fn read_changed(fs: &dyn Fs, identity: &FileIdentity) -> Option<(FileIdentity, Changes)> {
@@ -334,7 +357,8 @@ mod tests {
     fn what_is_remembered_is_bounded() {
         let remembered = Remembered::default();
         let id = |at: u64| FileIdentity { len: at, root: [1; 32] };
-        let half: Arc<[Hash]> = vec![[0; 32]; REMEMBERED_BYTES / 64].into();
+        let over = |bytes: usize| Arc::new(Tree::over(vec![[0; 32]; bytes / 64]));
+        let half = over(REMEMBERED_BYTES / 2);
         for at in 0..3 {
             remembered.add(&id(at), &half);
         }
@@ -342,7 +366,7 @@ mod tests {
         assert!(remembered.get(&id(1)).is_some());
         remembered.add(&id(3), &half);
         assert!(remembered.get(&id(2)).is_none(), "the one that was not asked for goes first");
-        let more: Arc<[Hash]> = vec![[0; 32]; REMEMBERED_BYTES / 32 + 1].into();
+        let more = over(REMEMBERED_BYTES + 64);
         remembered.add(&id(4), &more);
         assert!(remembered.get(&id(4)).is_none(), "more than may be remembered");
     }
