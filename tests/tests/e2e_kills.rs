@@ -47,12 +47,13 @@ enum Moment {
 impl Moment {
     fn random(rng: &mut ChaCha8Rng, whole: Duration) -> Self {
         let mut within = |longest: Duration| longest.mul_f64(rng.random::<f64>());
-        match (within(Duration::from_millis(30)), within(Duration::from_millis(4)), within(whole)) {
-            (later, soon, whole) => match rng.random_range(0..10) {
-                0..=3 => Self::Phase(PHASES[rng.random_range(0..PHASES.len())], later),
-                4..=6 => Self::Journal(JOURNALS[rng.random_range(0..JOURNALS.len())], soon),
-                _ => Self::Time(whole),
-            },
+        // Drawn whatever is chosen, so that a seed means the same for every mixture.
+        let (later, soon) = (within(Duration::from_millis(30)), within(Duration::from_millis(4)));
+        let whole = within(whole);
+        match rng.random_range(0..10) {
+            0..=3 => Self::Phase(PHASES[rng.random_range(0..PHASES.len())], later),
+            4..=6 => Self::Journal(JOURNALS[rng.random_range(0..JOURNALS.len())], soon),
+            _ => Self::Time(whole),
         }
     }
 
