@@ -15,8 +15,8 @@ use rand::seq::{IndexedRandom as _, SliceRandom as _};
 use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 use samara_tests::support::{
-    Edit, Install, Player, Program, Site, SmallDisk, Studio, as_promised, assert_same, cached, freeciv,
-    game_files, installed, three_releases, updated,
+    Edit, Install, Player, Program, Site, SmallDisk, Studio, as_promised, assert_same_and_kept, cached,
+    freeciv, game_files, installed, three_releases, updated,
 };
 use serde_json::Value;
 
@@ -114,7 +114,7 @@ impl Scene<'_> {
         let mut runs = Vec::new();
         for (shown, player, program) in running {
             let done = program.finish().ok().clone();
-            assert_same(self.build, &player.dir);
+            assert_same_and_kept(self.build, &player.dir, &done);
             runs.push(Run { weights, shown, received: Install::of(&done).network(), done });
             fs::remove_dir_all(&player.dir).unwrap();
         }

@@ -25,12 +25,14 @@ pub use releases::{as_promised, cached, game_files, installed, three_releases, u
 pub use site::{Edit, Request, Site};
 pub use studio::{Seedbox, Studio};
 
+use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::Path;
 
 use rand::RngExt as _;
+use serde_json::Value;
 
-use crate::fixtures::compare_trees;
+use crate::fixtures::{TreeDifference, compare_trees};
 
 /// An address that nothing listens on: below the ports that the system hands out by itself, so that no connection
 /// made meanwhile takes it.
@@ -56,4 +58,19 @@ pub fn assert_same(build: &Path, install: &Path) {
     let differences = compare_trees(build, install).expect("both trees can be read");
     let some = &differences[..differences.len().min(5)];
     assert!(differences.is_empty(), "{} differences, such as {some:?}", differences.len());
+}
+
+/// As [`assert_same`] after an update that says what it kept of the player's (here: of what a test damaged): that is there
+/// too, and nothing else.
+///
+/// # Panics
+/// When it is not.
+pub fn assert_same_and_kept(build: &Path, install: &Path, done: &Value) {
+    let kept = done["kept_aside"].as_array().into_iter().flatten().filter_map(Value::as_str);
+    let mut kept: BTreeSet<&Path> = kept.map(Path::new).collect();
+    let mut differences = compare_trees(build, install).expect("both trees can be read");
+    differences.retain(|one| !matches!(one, TreeDifference::OnlySecond(path) if kept.remove(path.as_path())));
+    let some = &differences[..differences.len().min(5)];
+    assert!(differences.is_empty(), "{} differences, such as {some:?}", differences.len());
+    assert!(kept.is_empty(), "said to be kept, and not there: {kept:?}");
 }

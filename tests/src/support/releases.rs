@@ -8,7 +8,7 @@ use rand::{Rng as _, RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 use serde_json::Value;
 
-use super::{Install, Player, Studio, assert_same};
+use super::{Install, Player, Studio, assert_same, assert_same_and_kept};
 
 const RELEASES: [&str; 3] = ["1.0", "1.1", "1.2"];
 
@@ -84,7 +84,7 @@ pub fn updated(studio: &Studio, player: &Player, more: &[&str]) -> (Install, Val
     let outcome = player.update(more);
     let done = outcome.ok().clone();
     assert_eq!(done["release"], "1.2", "{outcome}");
-    assert_same(&studio.scratch("build-1.2"), &player.dir);
+    assert_same_and_kept(&studio.scratch("build-1.2"), &player.dir, &done);
     (Install::of(&done), done)
 }
 
