@@ -173,8 +173,8 @@ class Bench:
         before, kills, tries = self.seedbox.sent(), 0, 0
         while kills < wanted and tries < 2 * wanted + 5:
             tries += 1
-            # Killed many times, each run has less left to do.
-            killed, phase = self.player.killed_update(self.random.uniform(0, self.whole))
+            # Killed often, the runs share the time of one, so that there is something left to do at the last.
+            killed, phase = self.player.killed_update(self.random.uniform(0, self.whole * min(1, 2 / wanted)))
             if killed:
                 kills += 1
                 self.phases[phase] = self.phases.get(phase, 0) + 1
