@@ -270,23 +270,35 @@ impl Applier {
         }
     }
 
-    /// Where an open file cannot be replaced, one that is open is found before the commit.
+    /// Where what is open cannot be renamed or removed, it is found before the commit: after it there is no going back.
     fn check_unlocked(&self) -> Result<(), ApplyError> {
-        if !cfg!(windows) {
-            return Ok(());
-        }
-        let kept = self.target.manifest.files.iter().zip(&self.plan.ops);
-        let kept = kept.filter(|(_, op)| matches!(op, Op::Keep { .. })).map(|(file, _)| &file.path);
+        let files = || self.target.manifest.files.iter().zip(&self.plan.ops);
+        let kept = files().filter(|(_, op)| matches!(op, Op::Keep { .. })).map(|(file, _)| &file.path);
         let kept: HashSet<&SafePath> = kept.collect();
-        for (path, _) in self.plan.relies_on.iter().filter(|(path, _)| !kept.contains(path)) {
-            match self.dir.fs().open(path.as_str(), Access::Write) {
-                Err(error) if folder::is_locked(&error) => {
-                    return Err(DiskError::at("replace", path.as_str())(error).into());
-                }
-                _ => {}
+        let links = files().filter(|(_, op)| matches!(op, Op::Link { .. })).map(|(file, _)| &file.path);
+        let relied = self.plan.relies_on.iter().map(|(path, _)| path).filter(|path| !kept.contains(path));
+        let removed = self.plan.remove.iter().map(|removal| &removal.path);
+        for path in relied.chain(removed).chain(links) {
+            self.check_unheld(path.as_str())?;
+        }
+        // Folders may be among these, and go with all that is in them.
+        let mut paths: Vec<String> =
+            self.plan.keep_aside.iter().chain(&self.plan.clear_folders).map(SafePath::to_string).collect();
+        while let Some(path) = paths.pop() {
+            self.check_unheld(&path)?;
+            if self.dir.fs().stat(&path).map_err(DiskError::at("look at", &path))? == Some(Meta::Folder) {
+                let names = self.dir.fs().list(&path).map_err(DiskError::at("read the folder", &path))?;
+                paths.extend(names.into_iter().flatten().map(|name| format!("{path}/{name}")));
             }
         }
         Ok(())
+    }
+
+    fn check_unheld(&self, path: &str) -> Result<(), ApplyError> {
+        match self.dir.fs().unheld(path) {
+            Err(error) if folder::is_locked(&error) => Err(DiskError::at("replace", path)(error).into()),
+            _ => Ok(()),
+        }
     }
 
     /// The plan may be hours old: everything it relies on must still look the same.

@@ -270,8 +270,14 @@ impl Finish<'_> {
         if !names.is_empty() {
             return Ok(false);
         }
-        self.fs.remove_dir(path.as_str()).map_err(DiskError::at("remove the folder", path.as_str()))?;
-        Ok(true)
+        match self.fs.remove_dir(path.as_str()) {
+            // Another program stands in it: an empty folder that stays is in nobody's way.
+            Err(error) if folder::is_locked(&error) => Ok(false),
+            other => {
+                other.map_err(DiskError::at("remove the folder", path.as_str()))?;
+                Ok(true)
+            }
+        }
     }
 
     /// Renames what the journal says is kept, unless that was done already.

@@ -2,6 +2,7 @@
 
 mod faultfs;
 mod faults;
+mod held;
 mod players;
 mod power;
 mod random;

@@ -13,6 +13,7 @@ use cap_fs_ext::{DirExt, FollowSymlinks, OpenOptionsFollowExt};
 use cap_std::fs::{Dir, OpenOptions};
 use serde::{Deserialize, Serialize};
 
+use super::limits::Limits;
 use super::platform;
 
 /// What a file looked like when its content was last known: while all three still match, the content is believed.
@@ -56,34 +57,6 @@ pub enum Access {
     Write,
     /// Reading and writing; created when missing, kept as it is otherwise.
     Create,
-}
-
-/// What a file system cannot hold, as far as it says so.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limits {
-    /// Longest file, in bytes.
-    pub file_len_max: Option<u64>,
-    /// Whether there are symbolic links.
-    pub links: bool,
-    /// Longest part of a path, in bytes.
-    pub name_bytes_max: Option<u64>,
-    /// Longest path below this folder that the system and the game can use, in its units.
-    pub path_units_left: Option<u64>,
-    /// Whether the units of paths are UTF-16's; bytes otherwise.
-    pub utf16: bool,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self { file_len_max: None, links: true, name_bytes_max: None, path_units_left: None, utf16: false }
-    }
-}
-
-impl Limits {
-    /// Units of a path.
-    pub fn units(&self, path: &str) -> u64 {
-        if self.utf16 { path.encode_utf16().count() as u64 } else { path.len() as u64 }
-    }
 }
 
 /// An open file.
@@ -169,6 +142,11 @@ pub trait Fs: Send + Sync {
     /// Whether a file can be replaced, removed and renamed by whoever may change its folder, as far as can be told.
     fn replaceable(&self, _path: &str) -> io::Result<bool> {
         Ok(true)
+    }
+    /// Fails where another program has the file or folder at `path` open in a way that forbids to rename, remove or write
+    /// it, where the platform forbids that. Nothing there is fine.
+    fn unheld(&self, _path: &str) -> io::Result<()> {
+        Ok(())
     }
     /// What this file system cannot hold.
     fn limits(&self) -> Limits {
@@ -475,6 +453,20 @@ impl Fs for CapFs {
             other => other?,
         };
         Ok(platform::replaceable(&dir, name))
+    }
+
+    #[cfg(windows)]
+    fn unheld(&self, path: &str) -> io::Result<()> {
+        // A handle of ours to a folder is in the way as anybody's.
+        let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
+        recent.retain(|(known, _)| {
+            !known.strip_prefix(path).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        });
+        drop(recent);
+        match self.parent(path) {
+            Err(error) if is_absent(&error) => Ok(()),
+            found => found.and_then(|(dir, name)| platform::unheld(&dir, name)),
+        }
     }
 
     fn limits(&self) -> Limits {

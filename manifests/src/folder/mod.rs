@@ -15,6 +15,7 @@
 mod error;
 mod fs;
 mod leaves;
+mod limits;
 mod platform;
 mod state;
 
@@ -29,8 +30,9 @@ use crate::release::FileIdentity;
 
 pub use error::{DiskError, FolderError};
 pub(crate) use fs::is_absent;
-pub use fs::{Access, CapFs, Fs, FsFile, Guard, Limits, Meta};
+pub use fs::{Access, CapFs, Fs, FsFile, Guard, Meta};
 pub(crate) use leaves::leaf_files;
+pub use limits::Limits;
 pub(crate) use platform::is_locked;
 pub(crate) use state::as_text;
 pub use state::{InstalledRelease, Ledger, LedgerEntry, Listed, MAX_STATE_BYTES, STATE_SCHEMA, State};

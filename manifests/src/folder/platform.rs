@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io;
 use std::path::Path;
 
-use super::fs::Limits;
+use super::limits::Limits;
 
 #[cfg(unix)]
 mod imp {
@@ -305,6 +305,27 @@ mod imp {
     /// A read-only mark is taken away when the file is replaced.
     pub(crate) fn replaceable(_dir: &Dir, _name: &str) -> bool {
         true
+    }
+
+    /// Asks for the right to rename or remove it and for that to write it, and lets go of them again. Programs that forbid
+    /// the one need not forbid the other: most let others write, and none rename.
+    pub(crate) fn unheld(dir: &Dir, name: &str) -> io::Result<()> {
+        use cap_std::fs::{OpenOptions, OpenOptionsExt};
+        use windows_sys::Win32::Storage::FileSystem::{
+            DELETE, FILE_FLAG_BACKUP_SEMANTICS, FILE_FLAG_OPEN_REPARSE_POINT, FILE_WRITE_DATA,
+        };
+        let ask = |access| {
+            let mut options = OpenOptions::new();
+            let flags = FILE_FLAG_BACKUP_SEMANTICS | FILE_FLAG_OPEN_REPARSE_POINT;
+            options.read(true).access_mode(access).custom_flags(flags);
+            match dir.open_with(name, &options) {
+                // Marked read-only, or not ours at all: said where it is tried in earnest.
+                Err(error) if is_locked(&error) => Err(error),
+                _ => Ok(()),
+            }
+        };
+        ask(DELETE)?;
+        ask(FILE_WRITE_DATA)
     }
 
     /// `MAX_PATH` without the NUL at its end: most games know no longer paths, whatever the system is set to.

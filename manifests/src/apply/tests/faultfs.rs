@@ -1,5 +1,5 @@
-//! A file system that stops or fails at a chosen change. On a real folder it does not wait for the disk: a process that
-//! dies loses nothing it wrote.
+//! A file system that stops or fails at a chosen change, or has a file that another program holds open, as on Windows. On
+//! a real folder it does not wait for the disk: a process that dies loses nothing it wrote.
 
 use std::fs::File;
 use std::io::{self, ErrorKind};
@@ -22,17 +22,48 @@ pub(crate) enum Fault {
     FailOn(ErrorKind),
 }
 
+/// What another program has open: it cannot be renamed, replaced or removed.
+#[derive(Debug, Clone)]
+pub(crate) struct Held {
+    pub(crate) path: String,
+    /// Whether others may write to it meanwhile.
+    pub(crate) writable: bool,
+}
+
 pub(crate) struct Steps {
     fault: Fault,
     at: u64,
     count: AtomicU64,
+    held: Option<Held>,
     /// What was asked for at the fault, for messages.
     pub(crate) hit: Mutex<Option<String>>,
 }
 
 impl Steps {
     pub(crate) fn new(fault: Fault, at: u64) -> Arc<Self> {
-        Arc::new(Self { fault, at, count: AtomicU64::new(0), hit: Mutex::new(None) })
+        Arc::new(Self { fault, at, count: AtomicU64::new(0), held: None, hit: Mutex::new(None) })
+    }
+
+    pub(crate) fn holding(held: Held) -> Arc<Self> {
+        let (count, hit) = (AtomicU64::new(0), Mutex::new(None));
+        Arc::new(Self { fault: Fault::None, at: 0, count, held: Some(held), hit })
+    }
+
+    /// `Err` when it, or what is in it, is held.
+    fn unheld(&self, path: &str) -> io::Result<()> {
+        let rest = self.held.as_ref().and_then(|held| held.path.strip_prefix(path));
+        match rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/')) {
+            // What stands for "locked" where files are not.
+            true => Err(ErrorKind::ExecutableFileBusy.into()),
+            false => Ok(()),
+        }
+    }
+
+    fn writable(&self, path: &str) -> io::Result<()> {
+        match &self.held {
+            Some(held) if held.path == path && !held.writable => Err(ErrorKind::ExecutableFileBusy.into()),
+            _ => Ok(()),
+        }
     }
 
     /// `Err` when the change must not happen.
@@ -136,6 +167,9 @@ impl Fs for FaultFs {
         if access == Access::Create && self.inner.stat(path)?.is_none() {
             self.steps.step("create", path)?;
         }
+        if access != Access::Read {
+            self.steps.writable(path)?;
+        }
         let inner = self.inner.open(path, access)?;
         Ok(Box::new(FaultFile {
             inner,
@@ -160,6 +194,8 @@ impl Fs for FaultFs {
 
     fn rename(&self, from: &str, to: &str) -> io::Result<()> {
         self.steps.step("rename", from)?;
+        self.steps.unheld(from)?;
+        self.steps.unheld(to)?;
         self.inner.rename(from, to)
     }
 
@@ -170,11 +206,13 @@ impl Fs for FaultFs {
 
     fn remove_file(&self, path: &str) -> io::Result<()> {
         self.steps.step("remove", path)?;
+        self.steps.unheld(path)?;
         self.inner.remove_file(path)
     }
 
     fn remove_dir(&self, path: &str) -> io::Result<()> {
         self.steps.step("remove folder", path)?;
+        self.steps.unheld(path)?;
         self.inner.remove_dir(path)
     }
 
@@ -195,6 +233,11 @@ impl Fs for FaultFs {
 
     fn writable(&self, path: &str) -> io::Result<bool> {
         self.inner.writable(path)
+    }
+
+    fn unheld(&self, path: &str) -> io::Result<()> {
+        self.steps.unheld(path)?;
+        self.steps.writable(path)
     }
 
     fn space(&self) -> Option<u64> {

@@ -18,7 +18,7 @@ const CUTS: u64 = 2;
 /// Of the recoveries that were cut themselves, one in so many is followed by another update.
 const SAMPLED: u64 = 8;
 
-fn old_tree() -> Tree {
+pub(super) fn old_tree() -> Tree {
     tree(&[
         ("bin/game", Node::File(b"program 1".to_vec(), true)),
         ("bin/lib.so", Node::File(b"library".to_vec(), true)),
@@ -38,7 +38,7 @@ fn old_tree() -> Tree {
     ])
 }
 
-fn new_tree() -> Tree {
+pub(super) fn new_tree() -> Tree {
     tree(&[
         ("bin/game", Node::File(b"program 2, longer".to_vec(), true)),
         ("bin/lib.so", file("library")),
@@ -63,7 +63,7 @@ fn new_tree() -> Tree {
 }
 
 /// What the player has put there, or changed.
-const MINE: [(&str, &str); 4] = [
+pub(super) const MINE: [(&str, &str); 4] = [
     ("config.ini", "volume=11"),
     ("docs/old/notes.txt", "my notes"),
     ("mods/better.pak", "a mod"),
@@ -82,13 +82,13 @@ fn put(disk: &SimFs, path: &str, text: &str) {
     disk.sync_dir("").unwrap();
 }
 
-fn start(old: &Release) -> SimFs {
+pub(super) fn start(old: &Release) -> SimFs {
     let disk = disk_with(old);
     MINE.iter().for_each(|(path, text)| put(&disk, path, text));
     disk
 }
 
-fn update_now(disk: &SimFs, steps: &Arc<Steps>, new: &Release) -> Result<Applied, ApplyError> {
+pub(super) fn update_now(disk: &SimFs, steps: &Arc<Steps>, new: &Release) -> Result<Applied, ApplyError> {
     update(&over(disk, steps), new, Depth::Quick, options()).map(|(applied, _)| applied)
 }
 
