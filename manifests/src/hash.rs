@@ -37,6 +37,15 @@ pub fn leaf(block: &[u8]) -> Hash {
     Sha256::digest(block).into()
 }
 
+/// Hashes many blocks of at most 16 KiB, to the leaf of each. Where the processor can do several at once that is faster
+/// than [`one_by_one`]; what comes out is the same.
+pub type HashBlocks = fn(&[&[u8]]) -> Vec<Hash>;
+
+/// [`leaf`] of each block.
+pub fn one_by_one(blocks: &[&[u8]]) -> Vec<Hash> {
+    blocks.iter().map(|block| leaf(block)).collect()
+}
+
 /// The root over `leaves`; all zero for an empty file.
 pub fn root_of_leaves(leaves: &[Hash]) -> Hash {
     if leaves.is_empty() {
@@ -86,6 +95,13 @@ pub struct Hashed {
     pub leaves: Vec<Hash>,
 }
 
+impl Hashed {
+    /// The file of `len` bytes whose blocks have these leaves.
+    pub(crate) fn over(len: u64, leaves: Vec<Hash>) -> Self {
+        Self { identity: FileIdentity { len, root: root_of_leaves(&leaves) }, leaves }
+    }
+}
+
 /// Hashes a file that arrives in order, in pieces of any size.
 #[derive(Default)]
 pub struct TreeHasher {
@@ -125,8 +141,7 @@ impl TreeHasher {
         if self.open_len > 0 {
             self.close_block();
         }
-        let root = root_of_leaves(&self.leaves);
-        Hashed { identity: FileIdentity { len: self.len, root }, leaves: self.leaves }
+        Hashed::over(self.len, self.leaves)
     }
 }
 

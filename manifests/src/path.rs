@@ -382,6 +382,21 @@ fn check_part(part: &str) -> Result<(), PathFault> {
     if part.len() > MAX_NAME_BYTES {
         return Err(PathFault::TooLong);
     }
+    // As nearly all names are: nothing that the table of characters would refuse.
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.' | b' ');
+    if !part.bytes().all(plain) {
+        check_characters(part)?;
+    }
+    if part.ends_with(['.', ' ']) {
+        return Err(PathFault::TrailingDotOrSpace);
+    }
+    match device_name(part) {
+        Some(device) => Err(PathFault::Device(device)),
+        None => Ok(()),
+    }
+}
+
+fn check_characters(part: &str) -> Result<(), PathFault> {
     for c in part.chars() {
         match c {
             '\\' | ':' | '<' | '>' | '"' | '|' | '?' | '*' => return Err(PathFault::Reserved(c)),
@@ -393,24 +408,17 @@ fn check_part(part: &str) -> Result<(), PathFault> {
             _ => {}
         }
     }
-    if part.ends_with(['.', ' ']) {
-        return Err(PathFault::TrailingDotOrSpace);
-    }
-    match device_name(part) {
-        Some(device) => Err(PathFault::Device(device)),
-        None => Ok(()),
-    }
+    Ok(())
 }
 
 /// The Windows device a name stands for: the part before the first dot, without trailing spaces, any case.
 /// Windows also takes the superscript digits for `COM1` to `COM3`.
 pub(crate) fn device_name(part: &str) -> Option<String> {
-    let stem = part.split('.').next().unwrap_or_default().trim_end_matches(' ');
-    // Most names are longer, and every name of a release is asked for.
-    if stem.is_ascii() && !(3..=7).contains(&stem.len()) {
+    // Most names are others, and every name of a release is asked for.
+    if part.is_ascii() && !begins_like_device(part) {
         return None;
     }
-    let stem = stem.to_uppercase();
+    let stem = part.split('.').next().unwrap_or_default().trim_end_matches(' ').to_uppercase();
     let numbered = |port: &str| {
         stem.strip_prefix(port).is_some_and(|rest| {
             let mut digits = rest.chars();
@@ -421,6 +429,12 @@ pub(crate) fn device_name(part: &str) -> Option<String> {
         || numbered("COM")
         || numbered("LPT");
     device.then_some(stem)
+}
+
+fn begins_like_device(name: &str) -> bool {
+    let first = name.get(..3).unwrap_or_default();
+    let devices = ["con", "prn", "aux", "nul", "clo", "com", "lpt"];
+    devices.iter().any(|device| device.eq_ignore_ascii_case(first))
 }
 
 /// [`PRIVATE_DIR`], or a name that NTFS (short names) or HFS+ (ignored code points) takes for it.

@@ -9,6 +9,7 @@ use std::time::Instant;
 use futures_util::future::BoxFuture;
 use manifests::apply::{self, Applied, Applier, ApplyError};
 use manifests::folder::{Listed, PRIVATE};
+use manifests::hash::Hash;
 use manifests::plan::{self, Local, Op, Plan};
 use manifests::release::{FileIdentity, ManifestFile};
 use manifests::reuse;
@@ -216,7 +217,12 @@ pub(crate) async fn survey(task: &Task, goal: &Goal) -> Result<Local, LaunchErro
     let (dir, manifest, depth) = (goal.dir.clone(), goal.target.manifest.clone(), goal.depth);
     task.enter(Phase::Scanning, if depth == Depth::Full { manifest.total_bytes() } else { 0 });
     let meter = Meter(task.clone());
-    blocking(move || Ok(verify::survey(&dir, &manifest, depth, 0, &meter)?)).await
+    blocking(move || Ok(verify::survey_with(&dir, &manifest, depth, (0, side_by_side), &meter)?)).await
+}
+
+/// Many blocks at once, where the processor can.
+fn side_by_side(blocks: &[&[u8]]) -> Vec<Hash> {
+    protocol::merkle::leaves(blocks).into_iter().map(|root| root.0).collect()
 }
 
 async fn make_plan(goal: &Goal, local: &Arc<Local>, content: Option<Content>) -> Result<Plan, LaunchError> {

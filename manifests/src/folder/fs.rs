@@ -299,35 +299,35 @@ fn stat_name(dir: &Dir, name: &str) -> io::Result<Option<Meta>> {
     }
 }
 
-struct CapFile(cap_std::fs::File, File);
+struct CapFile(File);
 
 impl FsFile for CapFile {
     fn read_at(&self, offset: u64, buf: &mut [u8]) -> io::Result<usize> {
-        platform::read_at(&self.1, offset, buf)
+        platform::read_at(&self.0, offset, buf)
     }
 
     fn write_at(&self, offset: u64, data: &[u8]) -> io::Result<()> {
-        platform::write_all_at(&self.1, offset, data)
+        platform::write_all_at(&self.0, offset, data)
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {
-        self.1.set_len(len)
+        self.0.set_len(len)
     }
 
     fn set_sparse(&self) -> io::Result<()> {
-        platform::set_sparse(&self.1)
+        platform::set_sparse(&self.0)
     }
 
     fn allocated(&self) -> io::Result<Option<u64>> {
-        platform::allocated(&self.1)
+        platform::allocated(&self.0)
     }
 
     fn sync(&self) -> io::Result<()> {
-        self.1.sync_all()
+        self.0.sync_all()
     }
 
     fn meta(&self) -> io::Result<Meta> {
-        Ok(meta_of(&self.0.metadata()?))
+        Ok(meta_of(&cap_std::fs::Metadata::from_file(&self.0)?))
     }
 }
 
@@ -359,9 +359,7 @@ impl Fs for CapFs {
 
     fn open(&self, path: &str, access: Access) -> io::Result<Box<dyn FsFile>> {
         let (dir, name) = self.parent(path)?;
-        let file = open_nofollow(&dir, name, access)?;
-        let std_file = file.try_clone()?.into_std();
-        Ok(Box::new(CapFile(file, std_file)))
+        Ok(Box::new(CapFile(open_nofollow(&dir, name, access)?.into_std())))
     }
 
     fn open_std(&self, path: &str, access: Access) -> io::Result<File> {

@@ -303,6 +303,9 @@ fn read_state(fs: &dyn Fs) -> Result<Option<State>, FolderError> {
     get(fs, STATE_FILE, MAX_STATE_BYTES)?.map(|bytes| State::parse(&bytes)).transpose()
 }
 
+/// Bytes of a small file read at once.
+const GET_AT_ONCE: usize = 1 << 20;
+
 /// Reads a whole small file; `None` when there is none.
 pub(crate) fn get(fs: &dyn Fs, path: &str, max: u64) -> Result<Option<Vec<u8>>, DiskError> {
     let file = match fs.open(path, Access::Read) {
@@ -311,7 +314,12 @@ pub(crate) fn get(fs: &dyn Fs, path: &str, max: u64) -> Result<Option<Vec<u8>>, 
         Err(source) => return Err(DiskError { action: "open", path: path.to_owned(), source }),
     };
     let mut bytes = Vec::new();
-    let mut part = vec![0; 64 << 10];
+    // The record of a large install is read at once.
+    let len = file.meta().ok().and_then(|meta| match meta {
+        Meta::File { guard, .. } => usize::try_from(guard.len).ok(),
+        _ => None,
+    });
+    let mut part = vec![0; len.unwrap_or_default().saturating_add(1).clamp(64, GET_AT_ONCE)];
     loop {
         let count = file.read_at(bytes.len() as u64, &mut part).map_err(DiskError::at("read", path))?;
         if count == 0 {

@@ -57,7 +57,10 @@ impl FileIdentity {
 
 impl fmt::Display for FileIdentity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}-{}", hex::encode(self.root), self.len)
+        let mut digits = [0; 64];
+        hex::encode_to_slice(self.root, &mut digits).map_err(|_| fmt::Error)?;
+        f.write_str(std::str::from_utf8(&digits).map_err(|_| fmt::Error)?)?;
+        write!(f, "-{}", self.len)
     }
 }
 
@@ -72,12 +75,32 @@ impl std::str::FromStr for FileIdentity {
 
     /// Accepts exactly what `Display` writes.
     fn from_str(text: &str) -> Result<Self, IdentityError> {
-        let (root_hex, len) = text.split_once('-').ok_or(IdentityError::Malformed)?;
-        let mut root = [0; 32];
-        hex::decode_to_slice(root_hex, &mut root).map_err(|_| IdentityError::Malformed)?;
-        let identity = Self::new(len.parse().map_err(|_| IdentityError::Malformed)?, root)?;
-        if identity.to_string() == text { Ok(identity) } else { Err(IdentityError::Malformed) }
+        let (root, len) = text.split_once('-').ok_or(IdentityError::Malformed)?;
+        let root = from_lower_hex(root).ok_or(IdentityError::Malformed)?;
+        let only_digits = len.bytes().all(|byte| byte.is_ascii_digit());
+        if !only_digits || (len.len() > 1 && len.starts_with('0')) {
+            return Err(IdentityError::Malformed);
+        }
+        Self::new(len.parse().map_err(|_| IdentityError::Malformed)?, root)
     }
+}
+
+/// Without a branch a digit: the record of an install has tens of thousands of them, read at every start.
+fn from_lower_hex(text: &str) -> Option<[u8; 32]> {
+    const NONE: u8 = 0xFF;
+    let digit = |byte: u8| match byte {
+        b'0'..=b'9' => byte - b'0',
+        b'a'..=b'f' => byte - b'a' + 10,
+        _ => NONE,
+    };
+    let pairs: &[[u8; 2]; 32] = text.as_bytes().as_chunks().0.try_into().ok().filter(|_| text.len() == 64)?;
+    let (mut bytes, mut seen) = ([0; 32], 0);
+    for (byte, [high, low]) in bytes.iter_mut().zip(pairs) {
+        let (high, low) = (digit(*high), digit(*low));
+        seen |= high | low;
+        *byte = high << 4 | low & 0xF;
+    }
+    (seen <= 0xF).then_some(bytes)
 }
 
 #[cfg(test)]
@@ -132,6 +155,15 @@ mod tests {
             format!("{root}--5"),
             format!("{root}-0"),
             format!("{}-5", "AB".repeat(32)),
+            format!("{}-5", "ag".repeat(32)),
+            format!("{}:-5", "ab".repeat(31)),
+            format!("{}-5", "ab".repeat(31)),
+            format!("{root}a-5"),
+            format!("{root}ab-5"),
+            format!("{}é-5", "ab".repeat(31)),
+            format!("{root}-00"),
+            format!("{root}- 5"),
+            format!("{}-00", "00".repeat(32)),
             format!("{}-5", "00".repeat(32)),
             format!("{root}-99999999999999999"),
             format!("{root}-99999999999999999999999999"),

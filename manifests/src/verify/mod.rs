@@ -5,6 +5,7 @@
 //! no content.
 
 mod quick;
+mod read;
 mod survey;
 #[cfg(test)]
 mod tests;
@@ -18,7 +19,7 @@ use crate::plan::{Entry, Local, LocalFile};
 use crate::release::{FileKind, ManifestFile, ReleaseManifest};
 
 pub use quick::{Misfit, MisfitKind, quick};
-pub use survey::{Depth, SurveyError, survey};
+pub use survey::{Depth, SurveyError, survey, survey_with};
 
 /// One path that is not as the release says.
 #[derive(Debug, Clone, PartialEq, Eq)]

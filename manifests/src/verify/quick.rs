@@ -51,9 +51,14 @@ pub enum MisfitKind {
 pub fn quick(dir: &InstallDir, threads: usize) -> Result<Vec<Misfit>, DiskError> {
     let state = dir.state();
     let mut folders: HashMap<&str, Vec<(&SafePath, &Listed)>> = HashMap::new();
-    for (path, listed) in &state.files {
-        let folder = path.as_str().rsplit_once('/').map_or("", |(folder, _)| folder);
-        folders.entry(folder).or_default().push((path, listed));
+    // The map is in the paths' order: a folder's files mostly follow each other.
+    let mut files = state.files.iter().map(|(path, listed)| (folder_of(path), (path, listed))).peekable();
+    while let Some((folder, first)) = files.next() {
+        let others = folders.entry(folder).or_default();
+        others.push(first);
+        while let Some((_, next)) = files.next_if(|(next, _)| *next == folder) {
+            others.push(next);
+        }
     }
     let mut folders: Vec<_> = folders.into_iter().collect();
     // The fullest first: no core is left with a large folder at the end.
@@ -72,6 +77,10 @@ pub fn quick(dir: &InstallDir, threads: usize) -> Result<Vec<Misfit>, DiskError>
         state.policies.get(&misfit.path).is_none_or(|policy| is_misfit(misfit.kind, *policy))
     });
     Ok(found)
+}
+
+fn folder_of(path: &SafePath) -> &str {
+    path.as_str().rsplit_once('/').map_or("", |(folder, _)| folder)
 }
 
 /// Whether it counts although the studio leaves the file to the player.

@@ -1,18 +1,16 @@
 //! Reading what is on disk.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
-use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::apply::{fill, for_each, undo};
-use crate::folder::{Access, DiskError, Guard, InstallDir, LeafSource, Listed, Meta, PRIVATE};
-use crate::hash::{Hashed, TreeHasher};
+use super::read::{Look, jobs, read};
+use crate::apply::{for_each, undo};
+use crate::folder::{DiskError, Guard, InstallDir, LeafSource, Listed, Meta, PRIVATE};
+use crate::hash::{HashBlocks, one_by_one};
 use crate::path::SafePath;
 use crate::plan::{Entry, Local, LocalFile};
 use crate::release::{FileIdentity, ReleaseManifest};
 
-/// Bytes read at once by each thread.
-const CHUNK: usize = 1 << 20;
 /// Most files looked at in a folder that is being adopted.
 const MAX_ADOPTED: usize = 2_000_000;
 
@@ -69,6 +67,20 @@ pub fn survey(
     threads: usize,
     progress: &dyn crate::folder::Progress,
 ) -> Result<Local, SurveyError> {
+    survey_with(dir, target, depth, (threads, one_by_one), progress)
+}
+
+/// As [`survey`], on so many threads and with that function over blocks.
+///
+/// # Errors
+/// [`SurveyError`].
+pub fn survey_with(
+    dir: &InstallDir,
+    target: &ReleaseManifest,
+    depth: Depth,
+    (threads, hash): (usize, HashBlocks),
+    progress: &dyn crate::folder::Progress,
+) -> Result<Local, SurveyError> {
     let state = dir.state();
     let mut survey = Survey {
         dir,
@@ -90,11 +102,9 @@ pub fn survey(
     if state.adopted && state.release.is_none() {
         survey.look_everywhere()?;
     }
-    survey.hash(if threads == 0 {
-        std::thread::available_parallelism().map_or(1, usize::from)
-    } else {
-        threads
-    })
+    let threads =
+        if threads == 0 { std::thread::available_parallelism().map_or(1, usize::from) } else { threads };
+    survey.hash(threads, hash)
 }
 
 struct Survey<'a> {
@@ -244,32 +254,36 @@ impl Survey<'_> {
         Ok(())
     }
 
-    fn hash(self, threads: usize) -> Result<Local, SurveyError> {
+    fn hash(self, threads: usize, hash: HashBlocks) -> Result<Local, SurveyError> {
         let Survey { dir, progress, wanted, contents, mut local, to_hash, .. } = self;
         let to_hash: BTreeSet<SafePath> =
             with_useful_leaves(&local, &wanted, &contents).chain(to_hash).collect();
-        let mut to_hash: Vec<SafePath> = to_hash.into_iter().collect();
-        // The longest first: no core is left with a large file at the end.
-        to_hash.sort_by_key(|path| std::cmp::Reverse(local.file(path).map_or(0, |file| file.guard.len)));
+        let jobs = jobs(to_hash.into_iter().map(|path| {
+            let len = local.file(&path).map_or(0, |file| file.guard.len);
+            (path, len)
+        }));
         let found = Mutex::new(Vec::new());
         // Fresh memory for each of many small files would cost a tenth of hashing them.
         let buffers = Mutex::new(Vec::new());
-        for_each(threads, &to_hash, |path| {
+        let look = Look { fs: dir.fs(), hash, progress };
+        for_each(threads, &jobs, |job| {
             let spare = buffers.lock().unwrap_or_else(PoisonError::into_inner).pop();
-            let mut chunk = spare.unwrap_or_else(|| vec![0; CHUNK]);
-            let hashed = hash_file(dir, path, &mut chunk, progress)?;
-            buffers.lock().unwrap_or_else(PoisonError::into_inner).push(chunk);
-            let Some(mut hashed) = hashed else { return Ok(()) };
-            // Leaves are worth their memory only where a file is replaced, or damaged: what is right of it may be base data.
-            let replaced = wanted.get(path).is_some_and(|wanted| *wanted != hashed.identity);
-            let damaged = match local.listed.get(path) {
-                Some(Listed::File { id, .. }) => *id != hashed.identity,
-                _ => false,
-            };
-            if !(replaced || damaged) || contents.contains(&hashed.identity) {
-                hashed.leaves = Vec::new();
+            let mut buffer = spare.unwrap_or_default();
+            let mut hashed = read(&look, job, &mut buffer)?;
+            buffers.lock().unwrap_or_else(PoisonError::into_inner).push(buffer);
+            for (path, hashed) in &mut hashed {
+                // Leaves are worth their memory only where a file is replaced, or damaged: what is right of it may be
+                // base data.
+                let replaced = wanted.get(path).is_some_and(|wanted| *wanted != hashed.identity);
+                let damaged = match local.listed.get(path) {
+                    Some(Listed::File { id, .. }) => *id != hashed.identity,
+                    _ => false,
+                };
+                if !(replaced || damaged) || contents.contains(&hashed.identity) {
+                    hashed.leaves = Vec::new();
+                }
             }
-            found.lock().unwrap_or_else(PoisonError::into_inner).push((path.clone(), hashed));
+            found.lock().unwrap_or_else(PoisonError::into_inner).extend(hashed);
             Ok::<(), SurveyError>(())
         })?;
         for (path, hashed) in found.into_inner().unwrap_or_else(PoisonError::into_inner) {
@@ -297,40 +311,4 @@ fn with_useful_leaves<'l>(
         wanted.is_some_and(|wanted| wanted.len.min(identity.len) > crate::hash::BLOCK_LEN)
     });
     replaced.map(|(path, _)| path.clone())
-}
-
-/// `None` when it cannot be read, or changed while it was.
-fn hash_file(
-    dir: &InstallDir,
-    path: &SafePath,
-    chunk: &mut [u8],
-    progress: &dyn crate::folder::Progress,
-) -> Result<Option<Hashed>, SurveyError> {
-    let at = path.as_str();
-    let Ok(file) = dir.fs().open(at, Access::Read) else { return Ok(None) };
-    let before = file.meta().ok();
-    let mut hasher = TreeHasher::default();
-    let mut offset = 0;
-    loop {
-        if progress.cancelled() {
-            return Err(SurveyError::Cancelled);
-        }
-        let count = match fill(&*file, offset, chunk) {
-            Ok(count) => count,
-            Err(error) if error.kind() == io::ErrorKind::OutOfMemory => {
-                return Err(DiskError::at("read", at)(error).into());
-            }
-            Err(error) => {
-                tracing::warn!(path = at, %error, "a file cannot be read");
-                return Ok(None);
-            }
-        };
-        hasher.update(chunk.get(..count).unwrap_or_default());
-        progress.advance(count as u64);
-        offset += count as u64;
-        if count < chunk.len() {
-            break;
-        }
-    }
-    Ok((file.meta().ok() == before).then(|| hasher.finish()))
 }
