@@ -1,6 +1,6 @@
-//! Real kills: the launcher is ended with SIGKILL in the middle of updates that exercise every operation, at random
-//! moments and in every phase, and again while it recovers. Whatever lies in the folder after the next start is one
-//! whole release and the player's own files.
+//! Real kills: the launcher is ended with SIGKILL in the middle of updates that exercise every operation and of the ways
+//! back from them, at random moments and in every phase, and again while it recovers. Whatever lies in the folder after
+//! the next start is one whole release and the player's own files.
 //!
 //! `SAMARA_SEED` repeats a run's choices (the moments themselves are the machine's); `SAMARA_KILLS` sets how many kills.
 #![cfg(unix)]
@@ -20,12 +20,12 @@ use std::time::{Duration, Instant};
 use rand::{Rng as _, RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 use samara_tests::fixtures::{GameSize, generate_release};
-use samara_tests::support::{Outcome, Player, Program, Studio};
+use samara_tests::support::{Install, Outcome, Player, Program, Studio};
 use sha2::{Digest as _, Sha256};
 
 const KILLS: usize = 100;
 const SIGKILL: i32 = 9;
-/// Most kills of one update before it is let through.
+/// Most kills of one update or rollback before it is let through.
 const KILLS_A_ROUND: usize = 14;
 /// Length of the large file, in bytes, and how many places of it change.
 const LARGE: usize = 24 << 20;
@@ -147,8 +147,8 @@ struct World {
     /// The player's own files: in a folder of theirs, and in those that come and go with releases.
     own: Tree,
     rng: ChaCha8Rng,
-    /// How long an undisturbed update takes.
-    whole: Duration,
+    /// How long each takes when nothing disturbs it.
+    whole: BTreeMap<Verb, Duration>,
     kills: BTreeMap<String, usize>,
 }
 
@@ -156,7 +156,7 @@ impl World {
     fn new(rng: ChaCha8Rng) -> Self {
         let studio = Studio::new("maple");
         let player = studio.player("player");
-        Self { studio, player, own: Tree::new(), rng, whole: Duration::from_secs(1), kills: BTreeMap::new() }
+        Self { studio, player, own: Tree::new(), rng, whole: BTreeMap::new(), kills: BTreeMap::new() }
     }
 
     fn count(&self) -> usize {
@@ -195,10 +195,11 @@ impl World {
     /// Starts a command, kills it at a moment, and looks at what the next start makes of it. Whether the new tree is
     /// there, and whether it was killed at all.
     fn kill_once(&mut self, verb: Verb, old: &Tree, new: &Tree) -> (bool, bool) {
-        let moment = Moment::random(&mut self.rng, self.whole);
+        let whole = self.whole.get(&verb).copied().unwrap_or(Duration::from_secs(1));
+        let moment = Moment::random(&mut self.rng, whole);
         let killed = kill_at(start(&self.player, verb), moment, &self.player.dir);
         if killed {
-            *self.kills.entry(moment.name()).or_default() += 1;
+            *self.kills.entry(format!("{verb:?}, {}", moment.name())).or_default() += 1;
         }
         // Now and then the start that recovers is killed, too.
         if killed && self.rng.random_bool(0.2) {
@@ -211,7 +212,11 @@ impl World {
         assert_eq!(looked.ok()["intact"], true, "{moment:?}: {looked}");
         let here = read(&self.player.dir);
         let is_new = here == *new;
-        assert!(is_new || here == *old, "after a kill at {moment:?}: {}", differences(&here, old, new));
+        assert!(
+            is_new || here == *old,
+            "{verb:?} after a kill at {moment:?}: {}",
+            differences(&here, old, new)
+        );
         (is_new, killed)
     }
 
@@ -219,27 +224,35 @@ impl World {
     fn round(&mut self, verb: Verb, old: &Tree, new: &Tree) {
         for _ in 0..self.rng.random_range(KILLS_A_ROUND / 2..=KILLS_A_ROUND) {
             if self.kill_once(verb, old, new).0 {
-                break;
+                // Once more, a rollback would go back further; an update finds nothing to do.
+                if verb == Verb::Update {
+                    assert_eq!(Install::of(start(&self.player, verb).finish().ok()).network(), 0);
+                    assert!(read(&self.player.dir) == *new);
+                }
+                return;
             }
         }
         let begun = Instant::now();
         let done = start(&self.player, verb).finish();
         let _ = done.ok();
         assert!(read(&self.player.dir) == *new, "{done}");
-        self.whole = self.whole.min(begun.elapsed().max(Duration::from_millis(300)));
+        let whole = self.whole.entry(verb).or_insert(Duration::MAX);
+        *whole = begun.elapsed().max(Duration::from_millis(300)).min(*whole);
     }
 }
 
 /// What the launcher is asked to do.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Verb {
     Update,
+    Rollback,
     Look,
 }
 
 fn start(player: &Player, verb: Verb) -> Program {
     match verb {
         Verb::Update => player.start_update(&["--no-peers"]),
+        Verb::Rollback => player.start_rollback(&[]),
         Verb::Look => player.start_verify(&["--quick"]),
     }
 }
@@ -299,13 +312,13 @@ fn number(name: &str) -> Option<u64> {
 }
 
 #[test]
-fn an_update_killed_anywhere_leaves_one_release_and_the_players_files() {
+fn an_update_or_rollback_killed_anywhere_leaves_one_release_and_the_players_files() {
     let seed = number("SAMARA_SEED").unwrap_or_else(|| rand::rng().random());
     let wanted = number("SAMARA_KILLS").map_or(KILLS, |kills| usize::try_from(kills).unwrap());
     println!("SAMARA_SEED={seed}");
     let mut world = World::new(ChaCha8Rng::seed_from_u64(seed));
     world.publish(0);
-    let _seedbox = world.studio.serve();
+    let mut seedbox = world.studio.serve();
     let _ = world.player.install(&["--no-peers"]).ok();
     let mut release = 0;
     while world.count() < wanted {
@@ -314,7 +327,20 @@ fn an_update_killed_anywhere_leaves_one_release_and_the_players_files() {
         let old = read(&world.player.dir);
         let new = world.publish(release);
         world.round(Verb::Update, &old, &new);
+        if release % 2 == 0 {
+            continue;
+        }
+        // Back with nobody there to ask, and forward for nothing.
+        let _ = seedbox.stop();
+        world.round(Verb::Rollback, &new, &old);
+        seedbox = world.studio.serve();
+        assert_eq!(Install::of(world.player.update(&["--no-peers"]).ok()).network(), 0);
+        assert!(read(&world.player.dir) == new);
     }
     assert_eq!(world.player.verify(&[]).ok()["intact"], true);
-    println!("{} kills in {release} updates, none broke the game: {:?}", world.count(), world.kills);
+    println!(
+        "{} kills in {release} updates and rollbacks, none broke the game: {:?}",
+        world.count(),
+        world.kills
+    );
 }

@@ -97,10 +97,16 @@ impl Player {
         self.start_update(more).finish()
     }
 
+    /// Starts `launcher rollback`.
+    #[must_use]
+    pub fn start_rollback(&self, more: &[&str]) -> Program {
+        self.start("rollback", more.iter().map(OsString::from), false)
+    }
+
     /// `launcher rollback`.
     #[must_use]
     pub fn rollback(&self, more: &[&str]) -> Outcome {
-        self.start("rollback", more.iter().map(OsString::from), false).finish()
+        self.start_rollback(more).finish()
     }
 
     /// `launcher plan`.
