@@ -245,7 +245,7 @@ async fn plan_with_moved(
         return Ok((local, plan));
     }
     task.enter(Phase::Checking, 0);
-    let sums = goal.repo.fetch_sums(context.http().await?, &plan.wants_sums).await;
+    let sums = goal.repo.fetch_sums(context.http(), &plan.wants_sums).await;
     if sums.is_empty() {
         return Ok((local, plan));
     }
@@ -274,7 +274,7 @@ async fn fetch_content(
         Some(content) => content,
         None => {
             task.enter(Phase::Checking, 0);
-            goal.repo.content(context.http().await?, &goal.dir, manifest.clone()).await?
+            goal.repo.content(context.http(), &goal.dir, manifest.clone()).await?
         }
     };
     let state = goal.dir.state();
@@ -293,7 +293,7 @@ async fn fetch_content(
     // Of several entries for one file the one that knows more comes first.
     large.sort_by_key(|(identity, like)| (*identity, like.is_none()));
     large.dedup_by_key(|(identity, _)| *identity);
-    goal.repo.fetch_leaves(context.http().await?, &goal.dir, large).await?;
+    goal.repo.fetch_leaves(context.http(), &goal.dir, large).await?;
     Ok(content)
 }
 

@@ -14,19 +14,19 @@ use crate::error::LaunchError;
 /// Shared by all operations of one engine. What costs something is made at first use.
 pub(crate) struct Context {
     pub(crate) options: Options,
-    http: OnceCell<Http>,
+    http: Http,
     node: OnceCell<Node>,
     board: Arc<Board>,
 }
 
 impl Context {
     pub(crate) fn new(options: Options, board: Arc<Board>) -> Self {
-        Self { options, http: OnceCell::new(), node: OnceCell::new(), board }
+        Self { options, http: Http::new(), node: OnceCell::new(), board }
     }
 
     /// The HTTP client.
-    pub(crate) async fn http(&self) -> Result<&Http, LaunchError> {
-        self.http.get_or_try_init(async || Http::new()).await
+    pub(crate) fn http(&self) -> &Http {
+        &self.http
     }
 
     /// The swarm's node.

@@ -3,10 +3,12 @@
 //! Nothing that comes from here is believed; the caller checks it against a signed hash.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt as _;
+use protocol::net::{HttpClients, is_loopback};
 use reqwest::header::LOCATION;
 use tokio::time::{Instant, timeout, timeout_at};
 use url::{Host, Url};
@@ -47,9 +49,7 @@ impl Limits {
 
 /// An HTTP client with the system's proxies and certificates.
 #[derive(Debug, Clone)]
-pub struct Http {
-    client: reqwest::Client,
-}
+pub struct Http(Arc<HttpClients>);
 
 /// What a failed request means to the caller.
 #[derive(Debug, thiserror::Error)]
@@ -86,21 +86,10 @@ impl From<HttpError> for LaunchError {
 }
 
 impl Http {
-    /// Builds the client.
-    ///
-    /// # Errors
-    /// The system's certificate store cannot be used.
-    pub fn new() -> Result<Self, LaunchError> {
-        // Somebody else in this process chose a provider already: theirs serves as well.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let client = reqwest::Client::builder()
-            .redirect(reqwest::redirect::Policy::none())
-            .connect_timeout(Duration::from_secs(10))
-            .pool_idle_timeout(Duration::from_secs(30))
-            .user_agent(concat!("samara-launcher/", env!("CARGO_PKG_VERSION")))
-            .build()
-            .map_err(|error| LaunchError::internal(format!("HTTP client: {}", chain(&error))))?;
-        Ok(Self { client })
+    /// Reads nothing and connects to nothing yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self(Arc::new(HttpClients::new(concat!("samara-launcher/", env!("CARGO_PKG_VERSION")))))
     }
 
     /// Fetches a whole document.
@@ -120,7 +109,10 @@ impl Http {
     async fn get_within(&self, url: &Url, limits: Limits) -> Result<Bytes, HttpError> {
         let mut at = url.clone();
         for _ in 0..=REDIRECTS {
-            let request = self.client.get(at.clone()).send();
+            let client = self.0.to(&at, is_loopback(&at)).await;
+            let client =
+                client.map_err(|error| LaunchError::internal(format!("HTTP client: {}", chain(&error))))?;
+            let request = client.get(at.clone()).send();
             let response = match timeout(limits.head, request).await {
                 Ok(Ok(response)) => response,
                 Ok(Err(error)) => return Err(offline(&at, &error).into()),
@@ -289,7 +281,7 @@ mod tests {
 
     async fn outcome(answer: &str, hold: bool) -> String {
         let url = serve(vec![answer.as_bytes().to_vec(); 8], hold).await;
-        match Http::new().unwrap().get(&url, quick()).await {
+        match Http::new().get(&url, quick()).await {
             Ok(body) => format!("{} bytes", body.len()),
             Err(HttpError::NotFound { .. }) => "nothing".to_owned(),
             Err(error) => LaunchError::from(error).code().to_owned(),

@@ -74,11 +74,8 @@ pub(crate) async fn find(
 ) -> Result<Found, LaunchError> {
     task.enter(Phase::Checking, 0);
     let failure = Arc::new(Mutex::new(None));
-    let transport = HttpTransport {
-        http: context.http().await?.clone(),
-        repo: question.repo.clone(),
-        failure: failure.clone(),
-    };
+    let transport =
+        HttpTransport { http: context.http().clone(), repo: question.repo.clone(), failure: failure.clone() };
     // One memory for each root: what another root vouched for says nothing here.
     let name = hex::encode(Sha256::digest(question.root));
     let state = dir.path().join(PRIVATE).join("trust").join(name.get(..16).unwrap_or(&name));

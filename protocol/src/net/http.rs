@@ -1,29 +1,24 @@
 //! HTTP for trackers and web seeds: deadlines, redirects within reason, nothing believed.
 
+use super::clients::HttpClients;
 use crate::swarm::{AddrClass, class_of};
 use reqwest::header::{self, HeaderMap, HeaderValue};
-use reqwest::{Client, Response, StatusCode};
+use reqwest::{Response, StatusCode};
 use std::error::Error;
+use std::sync::Arc;
 use std::time::Duration;
 use url::{Host, Url};
 
 /// Redirects followed for one request.
 const MAX_REDIRECTS: usize = 5;
-/// For a connection to be made.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// For the head of an answer to arrive, from the moment a request is sent.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(20);
 /// For a name to be looked up.
 const LOOKUP_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Clients that follow no redirects by themselves.
+/// GET, with care.
 #[derive(Clone, Debug)]
-pub(super) struct Http {
-    /// Through the system's proxies.
-    outside: Client,
-    /// For this machine, which no proxy can reach for us.
-    local: Client,
-}
+pub(super) struct Http(Arc<HttpClients>);
 
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
@@ -46,17 +41,8 @@ pub(super) struct Answer {
 }
 
 impl Http {
-    pub(super) fn new() -> Result<Http, reqwest::Error> {
-        // An error says that the process has chosen a provider already, which is as good.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let builder = || {
-            Client::builder()
-                .user_agent(concat!("Samara/", env!("CARGO_PKG_VERSION")))
-                .redirect(reqwest::redirect::Policy::none())
-                .connect_timeout(CONNECT_TIMEOUT)
-                .tcp_nodelay(true)
-        };
-        Ok(Http { outside: builder().build()?, local: builder().no_proxy().build()? })
+    pub(super) fn new() -> Http {
+        Http(Arc::new(HttpClients::new(concat!("Samara/", env!("CARGO_PKG_VERSION")))))
     }
 
     /// Sends a GET; follows redirects as long as they do not lead from a public place into a private one (a server
@@ -77,7 +63,8 @@ impl Http {
     }
 
     async fn send(&self, url: &Url, class: AddrClass, headers: &HeaderMap) -> Result<Response, HttpFault> {
-        let client = if class == AddrClass::Loopback { &self.local } else { &self.outside };
+        let client = self.0.to(url, class == AddrClass::Loopback).await;
+        let client = client.map_err(|error| HttpFault::Unreachable(explain(&error)))?;
         let request = client
             .get(url.clone())
             .headers(headers.clone())

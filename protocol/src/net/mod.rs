@@ -22,12 +22,14 @@ mod storage;
 mod feed;
 mod accept;
 mod conn;
+mod clients;
 mod http;
 mod announce;
 mod web;
 mod driver;
 mod node;
 
+pub use clients::{HttpClients, is_loopback};
 pub use config::{AddSwarm, NodeConfig, NodeLimits, WebSeed};
 pub use http::class_of_host;
 pub use limiter::Limiter;
@@ -47,9 +49,6 @@ pub enum NetError {
         /// Why.
         source: io::Error,
     },
-    /// The HTTP client could not be set up.
-    #[error("cannot set up HTTP: {0}")]
-    Http(#[source] reqwest::Error),
     /// A tracker's URL is none, or not http(s).
     #[error("not a tracker URL: {0}")]
     BadTracker(String),

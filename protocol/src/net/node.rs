@@ -47,7 +47,7 @@ impl Node {
     /// Opens the listener and begins to accept.
     ///
     /// # Errors
-    /// [`NetError::Listen`], [`NetError::Http`].
+    /// [`NetError::Listen`].
     pub async fn start(config: NodeConfig) -> Result<Node, NetError> {
         let NodeConfig { listen, role, upload, download, limits } = config;
         let common = Common { limits, upload, download, recv_bufs: RecvBufs::default() };
@@ -57,7 +57,7 @@ impl Node {
         };
         let inner = Arc::new(Inner {
             door: Arc::new(Door::new(limits)),
-            http: Http::new().map_err(NetError::Http)?,
+            http: Http::new(),
             clock: Clock::new(),
             common: Arc::new(common),
             peer_id: PeerId::new(prefix, rand::random()),

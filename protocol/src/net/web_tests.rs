@@ -75,7 +75,7 @@ async fn serve(answer: String) -> (Url, mpsc::UnboundedReceiver<String>) {
 /// Fetches bytes 10..30 and gathers what arrives.
 async fn fetch(base: Url) -> (Vec<u8>, Result<(), WebFault>) {
     let (link, mut feeds, _reading) = link();
-    let http = Http::new().unwrap();
+    let http = Http::new();
     run(&http, &link, Some(&WebSeed::ByPath { base }), JobId(1), FileIndex(0), 10..30).await;
     let mut data = Vec::new();
     loop {

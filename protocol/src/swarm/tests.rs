@@ -1,6 +1,7 @@
 //! Whole machines against each other, without time passing on the way: the simulator in `tests` has the rest.
 
 mod patience;
+mod web;
 
 use std::collections::HashMap;
 use std::sync::Arc;

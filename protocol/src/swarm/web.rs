@@ -23,6 +23,8 @@ const FIRST_RUN: u64 = 1024 * 1024;
 const LARGEST_RUN: u64 = 8 * 1024 * 1024;
 /// Fetches under way at one web seed.
 const MAX_FETCHES: usize = 4;
+/// The same where they are short: a few blocks here and there would otherwise take a round trip each.
+const MAX_SHORT_FETCHES: usize = 8;
 /// A fetch without a byte for so long is given up.
 const STALL: Duration = Duration::from_secs(8);
 /// After so long peers are asked as well, when all else is under way.
@@ -52,6 +54,8 @@ struct Fetch {
     seed: WebSeedId,
     blocks: VecDeque<BlockRef>,
     parts: VecDeque<Part>,
+    /// Of all parts, in bytes.
+    len: u64,
     /// What of the part under way is still to come, in bytes.
     left: u64,
     buffer: BytesMut,
@@ -89,8 +93,10 @@ impl Web {
         self.fetches.values().filter(silent).map(move |fetch| (web_source(fetch.seed), awake - SILENT))
     }
 
-    fn running_at(&self, seed: WebSeedId) -> usize {
-        self.fetches.values().filter(|f| f.seed == seed).count()
+    /// Fetches under way at a web seed, and the bytes they were begun with.
+    fn running_at(&self, seed: WebSeedId) -> (usize, u64) {
+        let here = self.fetches.values().filter(|fetch| fetch.seed == seed);
+        here.fold((0, 0), |(count, bytes), fetch| (count + 1, bytes + fetch.len))
     }
 }
 
@@ -120,7 +126,7 @@ impl Swarm {
 
     fn start_fetch(&mut self, now: Time, seed: usize) -> bool {
         let id = WebSeedId(seed as u32);
-        let running = self.web.running_at(id);
+        let (running, under_way) = self.web.running_at(id);
         let usable = self.web.seeds.get(seed).is_some_and(|s| !s.dropped && s.retry_at <= now);
         if self.running != Running::Yes || !usable || self.is_complete() || self.down.available(now) == 0 {
             return false;
@@ -137,12 +143,19 @@ impl Swarm {
             _ if self.is_beginning(now) => 1,
             _ => MAX_FETCHES,
         };
-        if running >= most {
+        // Short runs share the bytes that the long ones would have.
+        let worth = self.worth(now, seed);
+        let most_bytes = match running {
+            _ if running < most => worth,
+            _ if running < MAX_SHORT_FETCHES => (worth * most as u64).saturating_sub(under_way).min(worth),
+            _ => 0,
+        };
+        if most_bytes == 0 {
             return false;
         }
         let patient = self.web.hungry_since.is_none_or(|since| now.since(since) < GRACE);
         let rescue = self.web.hungry_since.is_some() && (askable == 0 || !patient) && !origin;
-        let blocks = self.choose_run(now, seed, rescue);
+        let blocks = self.choose_run(seed, rescue, most_bytes);
         if blocks.is_empty() {
             return false;
         }
@@ -153,11 +166,20 @@ impl Swarm {
         self.with_peers && now.since(self.began_at) < BEGINNING
     }
 
-    fn choose_run(&mut self, now: Time, seed: usize, rescue: bool) -> Vec<BlockRef> {
+    /// Bytes that one fetch may be long: half a second's worth, and never so much that others could not take their
+    /// share.
+    fn worth(&mut self, now: Time, seed: usize) -> u64 {
+        let share = if self.is_beginning(now) { 64 } else { 16 };
+        let (Some(content), Some(web)) = (&self.content, self.web.seeds.get_mut(seed)) else { return 0 };
+        let share = u64::from(content.picker.free()) * u64::from(BLOCK_LEN) / share;
+        let piece_len = u64::from(content.torrent.layout.piece_len);
+        (web.rate.rate(now) / 2).max(FIRST_RUN).min(share.max(piece_len)).min(LARGEST_RUN)
+    }
+
+    fn choose_run(&mut self, seed: usize, rescue: bool, worth: u64) -> Vec<BlockRef> {
         let fellows = fellows(&self.conns, self.peer_id);
         let rank = |piece: u32| rank_of(&fellows, piece);
         let awake = self.watch.awake();
-        let share = if self.is_beginning(now) { 64 } else { 16 };
         let (Some(content), Some(web)) = (&mut self.content, self.web.seeds.get_mut(seed)) else {
             return Vec::new();
         };
@@ -170,10 +192,6 @@ impl Swarm {
         };
         let file_of = |piece: u32| layout.file_of_piece(crate::units::PieceIndex(piece));
         let joins = |a: u32, b: u32| file_of(a) == file_of(b);
-        // Half a second's worth, and never so much that others could not take their share.
-        let share = u64::from(content.picker.free()) * u64::from(BLOCK_LEN) / share;
-        let piece_len = u64::from(layout.piece_len);
-        let worth = (web.rate.rate(now) / 2).max(FIRST_RUN).min(share.max(piece_len)).min(LARGEST_RUN);
         let source = web_source(WebSeedId(seed as u32));
         let mut blocks = Vec::new();
         if self.player_seeds == 0 {
@@ -190,9 +208,10 @@ impl Swarm {
     fn begin(&mut self, now: Time, seed: WebSeedId, blocks: Vec<BlockRef>) -> bool {
         let Some(content) = &self.content else { return false };
         let parts = content.parts_of(&blocks);
+        let len = blocks.iter().map(|block| u64::from(block.len)).sum();
         let blocks = blocks.into();
         let progress_at = self.watch.awake();
-        let fetch = Fetch { seed, blocks, parts, left: 0, buffer: BytesMut::new(), progress_at };
+        let fetch = Fetch { seed, blocks, parts, len, left: 0, buffer: BytesMut::new(), progress_at };
         self.next_part(now, fetch);
         true
     }

@@ -133,7 +133,7 @@ pub(crate) async fn choose(
         })
         .await?
     };
-    let http = context.http().await?;
+    let http = context.http();
     let fetched = tokio::select! {
         () = task.stop.cancelled() => return Err(LaunchError::Paused),
         fetched = offers::fetch(http, goal, &asked, keep) => fetched?,

@@ -122,7 +122,7 @@ pub(crate) async fn prepare(context: &Context, chosen: &Chosen<'_>) -> Result<Re
         let dir = &chosen.goal.dir;
         let found = match content::kept(dir.clone(), &known.manifest).await? {
             Some(kept) => kept,
-            None => chosen.goal.repo.content(context.http().await?, dir, known.manifest.clone()).await?,
+            None => chosen.goal.repo.content(context.http(), dir, known.manifest.clone()).await?,
         };
         heals.insert(heal.release, found);
     }
@@ -160,7 +160,7 @@ async fn pack_torrent(
         None => {
             let name = format!("torrents/{}.torrent", hex::encode(entry.info_hash_v2));
             let url = goal.repo.at(&name)?;
-            let bytes = context.http().await?.get(&url, Limits::for_len(PACK_TORRENT_LEN_MAX)).await?;
+            let bytes = context.http().get(&url, Limits::for_len(PACK_TORRENT_LEN_MAX)).await?;
             let torrent = torrent::check(entry, &bytes)?;
             let slot = slot.clone();
             blocking(move || slot.put("torrent", &bytes)).await?;
@@ -171,7 +171,7 @@ async fn pack_torrent(
         // Comfort, not need: without them whole pieces are verified.
         let url = goal.repo.at(&format!("packs/{}", entry.leaves_name()))?;
         let len = hash::leaf_count(entry.identity.len).saturating_mul(32);
-        match context.http().await?.get(&url, Limits::for_len(len)).await {
+        match context.http().get(&url, Limits::for_len(len)).await {
             Ok(bytes) => blocking(move || slot.put("leaves", &bytes)).await?,
             Err(error) => tracing::warn!(%error, "a pack's leaf hashes could not be fetched"),
         }
