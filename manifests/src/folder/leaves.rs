@@ -74,7 +74,7 @@ impl InstallDir {
         bytes: &[u8],
         like: Option<&FileIdentity>,
     ) -> Result<bool, DiskError> {
-        let Some(leaves) = hash::leaves_from_bytes(bytes) else { return Ok(false) };
+        let Some(leaves) = leaves_of(bytes) else { return Ok(false) };
         let like = like.filter(|like| *like != identity && bytes.len() >= SMALL_BYTES);
         let old = like.and_then(|like| Some((like, self.tree(like)?)));
         let tree =
@@ -160,7 +160,7 @@ impl InstallDir {
         for (block, leaf) in changes {
             *leaves.get_mut(usize::try_from(block).ok()?)? = leaf;
         }
-        Some(base.with(leaves))
+        Some(base.with(leaves.into()))
     }
 }
 
@@ -208,9 +208,15 @@ fn changed_path(identity: &FileIdentity) -> String {
 }
 
 /// Not checked yet.
-fn read_whole(fs: &dyn Fs, identity: &FileIdentity) -> Option<Vec<Hash>> {
+fn read_whole(fs: &dyn Fs, identity: &FileIdentity) -> Option<Arc<[Hash]>> {
     let max = hash::leaf_count(identity.len).checked_mul(32)?;
-    hash::leaves_from_bytes(&get(fs, &whole_path(identity), max).ok()??)
+    leaves_of(&get(fs, &whole_path(identity), max).ok()??)
+}
+
+/// Hashes laid end to end; none when one is cut.
+fn leaves_of(bytes: &[u8]) -> Option<Arc<[Hash]>> {
+    let (leaves, rest) = bytes.as_chunks::<32>();
+    rest.is_empty().then(|| leaves.into())
 }
 
 fn read_changed(fs: &dyn Fs, identity: &FileIdentity) -> Option<(FileIdentity, Changes)> {
@@ -357,7 +363,7 @@ mod tests {
     fn what_is_remembered_is_bounded() {
         let remembered = Remembered::default();
         let id = |at: u64| FileIdentity { len: at, root: [1; 32] };
-        let over = |bytes: usize| Arc::new(Tree::over(vec![[0; 32]; bytes / 64]));
+        let over = |bytes: usize| Arc::new(Tree::over(vec![[0; 32]; bytes / 36].into()));
         let half = over(REMEMBERED_BYTES / 2);
         for at in 0..3 {
             remembered.add(&id(at), &half);
@@ -366,7 +372,7 @@ mod tests {
         assert!(remembered.get(&id(1)).is_some());
         remembered.add(&id(3), &half);
         assert!(remembered.get(&id(2)).is_none(), "the one that was not asked for goes first");
-        let more = over(REMEMBERED_BYTES + 64);
+        let more = over(REMEMBERED_BYTES + 36);
         remembered.add(&id(4), &more);
         assert!(remembered.get(&id(4)).is_none(), "more than may be remembered");
     }
