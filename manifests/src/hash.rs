@@ -3,6 +3,7 @@
 //! Leaves are the SHA-256 of 16 KiB blocks, the last one of what is left; missing leaves up to the next power of two are
 //! 32 zero bytes. The protocol crate has a tree of its own with proofs; neither may import the other.
 
+mod changes;
 mod rolling;
 mod tree;
 
@@ -11,6 +12,7 @@ use sha2::{Digest, Sha256};
 
 use crate::release::FileIdentity;
 
+pub use changes::LeafChanges;
 pub(crate) use rolling::{Roller, numbers_of_bytes};
 pub use rolling::{rolling, sums_from_bytes, sums_to_bytes};
 pub(crate) use tree::Tree;

@@ -88,7 +88,7 @@ impl From<HttpError> for LaunchError {
 impl Http {
     /// Reads nothing and connects to nothing yet.
     #[must_use]
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self(Arc::new(HttpClients::new(concat!("samara-launcher/", env!("CARGO_PKG_VERSION")))))
     }
 

@@ -6,8 +6,7 @@ use std::sync::Arc;
 use futures_util::StreamExt as _;
 use futures_util::future::BoxFuture;
 use manifests::folder::{InstallDir, LeafSource as _};
-use manifests::hash::{self, sums_from_bytes};
-
+use manifests::hash::{self, LeafChanges, sums_from_bytes};
 use manifests::release::{FileIdentity, ReleaseManifest};
 use manifests::reuse::SumSource;
 use url::Url;
@@ -117,6 +116,11 @@ impl Repository {
     ) -> Result<usize, LaunchError> {
         let missing = files.into_iter().filter(|(identity, _)| dir.leaves(identity).is_none());
         let fetches = missing.map(async |(identity, like): (FileIdentity, Option<FileIdentity>)| {
+            if let Some(like) = &like
+                && self.fetch_leaf_changes(http, dir, &identity, like).await?
+            {
+                return Ok(true);
+            }
             let url = self.at(&format!("blobs/{identity}.leaves"))?;
             let len = identity.len.div_ceil(16_384) * 32;
             match http.get(&url, Limits::for_len(len)).await {
@@ -143,6 +147,26 @@ impl Repository {
             }
         }
         Ok(kept)
+    }
+
+    /// The same where the repository says how they differ from those of a file that is here.
+    async fn fetch_leaf_changes(
+        &self,
+        http: &Http,
+        dir: &InstallDir,
+        identity: &FileIdentity,
+        like: &FileIdentity,
+    ) -> Result<bool, LaunchError> {
+        if like == identity || !LeafChanges::are_worth_it(identity.len) || !dir.has_leaves(like) {
+            return Ok(false);
+        }
+        let url = self.at(&format!("blobs/{identity}.leaves-{like}"))?;
+        let bytes = http.get(&url, Limits::for_len(LeafChanges::max_bytes(identity.len))).await;
+        let changes = bytes.ok().and_then(|bytes| LeafChanges::decode(&bytes));
+        match changes.filter(|changes| changes.base == *like) {
+            Some(changes) => Ok(dir.put_leaf_changes(identity, &changes)?),
+            None => Ok(false),
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! <identity>          every leaf, laid end to end: as published
-//! <identity>.changed  another file's identity, and the leaves that differ from that one's
+//! <identity>.changed  the leaves that differ from another file's, [`LeafChanges`]
 //! ```
 //! An update of a few blocks of a file of 4 GiB would otherwise write 8 MiB of hashes. What a `.changed` refers to is
 //! always whole, never another `.changed`. Nothing read here is believed before it was checked up to the root; what was
@@ -12,23 +12,11 @@ use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::{DiskError, Fs, InstallDir, LEAVES, LeafSource, ensure_dir, get, is_absent, put};
-use crate::hash::{self, Hash, Tree};
+use crate::hash::{self, Hash, LeafChanges, Tree};
 use crate::release::FileIdentity;
 
-const MAGIC: &[u8; 16] = b"samara-changed 1";
-/// The magic, the other file's root and length.
-const HEADER_BYTES: usize = 16 + 32 + 8;
-/// A block's number and its leaf.
-const ENTRY_BYTES: usize = 4 + 32;
-/// Leaves of fewer bytes are always written whole: a file takes its page anyway.
-const SMALL_BYTES: usize = 64 << 10;
-/// A `.changed` is at most this part of the whole.
-const CHANGED_SHARE: usize = 4;
 /// Trees remembered, at most, in bytes: those of 16 GiB of files.
 const REMEMBERED_BYTES: usize = 64 << 20;
-
-/// Leaves that differ from another file's, ascending by block.
-type Changes = Vec<(u32, Hash)>;
 
 /// Leaves that were checked up to their root, with what is above them, newest last.
 #[derive(Debug, Default)]
@@ -75,45 +63,61 @@ impl InstallDir {
         like: Option<&FileIdentity>,
     ) -> Result<bool, DiskError> {
         let Some(leaves) = leaves_of(bytes) else { return Ok(false) };
-        let like = like.filter(|like| *like != identity && bytes.len() >= SMALL_BYTES);
+        let like = like.filter(|like| *like != identity && LeafChanges::are_worth_it(identity.len));
         let old = like.and_then(|like| Some((like, self.tree(like)?)));
-        let tree =
-            old.as_ref().map_or_else(|| Tree::over(leaves.clone()), |(_, old)| old.with(leaves.clone()));
+        let tree = match &old {
+            Some((_, old)) => old.with(leaves),
+            None => Tree::over(leaves),
+        };
+        self.keep(identity, tree, old)
+    }
+
+    /// Keeps leaf hashes that were published as changes of another file's.
+    ///
+    /// # Errors
+    /// `Ok(false)` when they do not lead to that file, or the other file's are not here; [`DiskError`].
+    pub fn put_leaf_changes(
+        &self,
+        identity: &FileIdentity,
+        changes: &LeafChanges,
+    ) -> Result<bool, DiskError> {
+        let Some(old) = self.tree(&changes.base) else { return Ok(false) };
+        let Some(leaves) = changes.apply(old.leaves(), identity.len) else { return Ok(false) };
+        let tree = old.with(leaves.into());
+        self.keep(identity, tree, Some((&changes.base, old)))
+    }
+
+    fn keep(
+        &self,
+        identity: &FileIdentity,
+        tree: Tree,
+        old: Option<(&FileIdentity, Arc<Tree>)>,
+    ) -> Result<bool, DiskError> {
         if !tree.is_of(identity) {
             return Ok(false);
         }
         ensure_dir(&*self.fs, LEAVES)?;
-        match old.and_then(|(like, old)| self.difference(like, old.leaves(), &leaves)) {
-            Some((base, changes)) if changes.len() * ENTRY_BYTES <= bytes.len() / CHANGED_SHARE => {
-                put(&*self.fs, &changed_path(identity), &encode(&base, &changes))?;
-            }
-            _ => put(&*self.fs, &whole_path(identity), bytes)?,
+        match old.and_then(|(like, old)| self.difference(like, old.leaves(), tree.leaves())) {
+            Some(changes) => put(&*self.fs, &changed_path(identity), &changes.encode())?,
+            None => put(&*self.fs, &whole_path(identity), tree.leaves().as_flattened())?,
         }
         self.remembered.add(identity, &Arc::new(tree));
         Ok(true)
     }
 
     /// How `leaves` differ from those of a file whose leaves are kept whole: `like`, or the one it refers to.
-    fn difference(
-        &self,
-        like: &FileIdentity,
-        old: &[Hash],
-        leaves: &[Hash],
-    ) -> Option<(FileIdentity, Changes)> {
-        let differs = |block: usize, leaf: &Hash| old.get(block) != Some(leaf);
-        let numbered = || (0u32..).zip(leaves).enumerate();
+    fn difference(&self, like: &FileIdentity, old: &[Hash], leaves: &[Hash]) -> Option<LeafChanges> {
         let is_whole = |identity: &FileIdentity| matches!(self.fs.stat(&whole_path(identity)), Ok(Some(_)));
         if is_whole(like) {
-            let changed = numbered().filter(|(at, (_, leaf))| differs(*at, leaf));
-            return Some((*like, changed.map(|(_, (block, leaf))| (block, *leaf)).collect()));
+            return LeafChanges::between(*like, old, leaves);
         }
-        let (base, before) = read_changed(&*self.fs, like).filter(|(base, _)| is_whole(base))?;
-        let mut before = before.into_iter().map(|(block, _)| block).peekable();
-        let changed = numbered().filter(|(at, (block, leaf))| {
-            while before.next_if(|earlier| earlier < block).is_some() {}
-            before.peek() == Some(block) || differs(*at, leaf)
+        let before = read_changed(&*self.fs, like).filter(|before| is_whole(&before.base))?;
+        let mut earlier = before.changes.iter().map(|(block, _)| *block).peekable();
+        let changed = (0u32..).zip(leaves).enumerate().filter(|(at, (block, leaf))| {
+            while earlier.next_if(|earlier| earlier < block).is_some() {}
+            earlier.peek() == Some(block) || old.get(*at) != Some(leaf)
         });
-        Some((base, changed.map(|(_, (block, leaf))| (block, *leaf)).collect()))
+        LeafChanges::of(before.base, changed.map(|(_, (block, leaf))| (block, *leaf)), leaves.len())
     }
 }
 
@@ -138,29 +142,18 @@ impl InstallDir {
 
     /// The leaves of another file with the changes put in; not checked yet.
     fn put_together(&self, identity: &FileIdentity) -> Option<Tree> {
-        let (base, changes) = read_changed(&*self.fs, identity)?;
-        let count = usize::try_from(hash::leaf_count(identity.len)).ok()?;
+        let changes = read_changed(&*self.fs, identity)?;
         // What it refers to is whole: no chain of them is followed.
-        let base = match self.remembered.get(&base) {
+        let base = match self.remembered.get(&changes.base) {
             Some(tree) => tree,
             None => {
-                let tree =
-                    Arc::new(read_whole(&*self.fs, &base).map(Tree::over).filter(|tree| tree.is_of(&base))?);
-                self.remembered.add(&base, &tree);
+                let whole = read_whole(&*self.fs, &changes.base).map(Tree::over);
+                let tree = Arc::new(whole.filter(|tree| tree.is_of(&changes.base))?);
+                self.remembered.add(&changes.base, &tree);
                 tree
             }
         };
-        let mut leaves = base.leaves().to_vec();
-        leaves.truncate(count);
-        // What the other file does not have must be among the changes: no length is taken at its word.
-        if count - leaves.len() > changes.len() {
-            return None;
-        }
-        leaves.resize(count, [0; 32]);
-        for (block, leaf) in changes {
-            *leaves.get_mut(usize::try_from(block).ok()?)? = leaf;
-        }
-        Some(base.with(leaves.into()))
+        Some(base.with(changes.apply(base.leaves(), identity.len)?.into()))
     }
 }
 
@@ -191,9 +184,9 @@ pub(crate) fn leaf_files<'a>(
             needed.insert(whole);
         }
         if there.contains(&changed)
-            && let Some((base, _)) = read_changed(fs, identity)
+            && let Some(changes) = read_changed(fs, identity)
         {
-            needed.extend([changed, base.to_string()]);
+            needed.extend([changed, changes.base.to_string()]);
         }
     }
     Ok(needed)
@@ -219,47 +212,14 @@ fn leaves_of(bytes: &[u8]) -> Option<Arc<[Hash]>> {
     rest.is_empty().then(|| leaves.into())
 }
 
-fn read_changed(fs: &dyn Fs, identity: &FileIdentity) -> Option<(FileIdentity, Changes)> {
-    let entries = hash::leaf_count(identity.len).checked_mul(ENTRY_BYTES as u64)?;
-    let bytes = get(fs, &changed_path(identity), entries.saturating_add(HEADER_BYTES as u64)).ok()??;
-    decode(&bytes)
-}
-
-fn encode(base: &FileIdentity, changes: &[(u32, Hash)]) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(HEADER_BYTES + changes.len() * ENTRY_BYTES);
-    bytes.extend_from_slice(MAGIC);
-    bytes.extend_from_slice(&base.root);
-    bytes.extend_from_slice(&base.len.to_le_bytes());
-    for (block, leaf) in changes {
-        bytes.extend_from_slice(&block.to_le_bytes());
-        bytes.extend_from_slice(leaf);
-    }
-    bytes
-}
-
-fn decode(bytes: &[u8]) -> Option<(FileIdentity, Changes)> {
-    let bytes = bytes.strip_prefix(MAGIC)?;
-    let (root, bytes) = bytes.split_first_chunk::<32>()?;
-    let (len, bytes) = bytes.split_first_chunk::<8>()?;
-    let (entries, rest) = bytes.as_chunks::<ENTRY_BYTES>();
-    if !rest.is_empty() {
-        return None;
-    }
-    let changes: Option<Changes> = entries
-        .iter()
-        .map(|entry| {
-            let (block, leaf) = entry.split_first_chunk::<4>()?;
-            Some((u32::from_le_bytes(*block), *leaf.first_chunk::<32>()?))
-        })
-        .collect();
-    let changes = changes.filter(|changes| changes.is_sorted_by(|one, next| one.0 < next.0))?;
-    Some((FileIdentity { root: *root, len: u64::from_le_bytes(*len) }, changes))
+fn read_changed(fs: &dyn Fs, identity: &FileIdentity) -> Option<LeafChanges> {
+    let bytes = get(fs, &changed_path(identity), LeafChanges::max_bytes(identity.len)).ok()??;
+    LeafChanges::decode(&bytes)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use proptest::prelude::*;
 
     /// Blocks of a file, one byte for each.
     fn file(blocks: &[u8]) -> (FileIdentity, Vec<u8>) {
@@ -332,6 +292,24 @@ mod tests {
     }
 
     #[test]
+    fn published_changes_are_as_good_as_all_leaves() {
+        let temp = tempfile::tempdir().unwrap();
+        let (old, bytes) = file(&[1; 4096]);
+        let mut blocks = [1; 4096];
+        blocks[9] = 3;
+        let (new, all) = file(&blocks);
+        let changes =
+            LeafChanges::between(old, &leaves_of(&bytes).unwrap(), &leaves_of(&all).unwrap()).unwrap();
+        assert!(!folder(&temp).put_leaf_changes(&new, &changes).unwrap(), "changes of what is not here");
+        folder(&temp).put_leaves(&old, &bytes, None).unwrap();
+        let (other, _) = file(&[2; 4096]);
+        assert!(!folder(&temp).put_leaf_changes(&other, &changes).unwrap(), "of another file");
+        assert!(folder(&temp).put_leaf_changes(&new, &changes).unwrap());
+        assert_eq!(folder(&temp).leaves(&new).unwrap().concat(), all);
+        assert_eq!(names(&folder(&temp)).len(), 2);
+    }
+
+    #[test]
     fn differences_are_believed_only_up_to_the_root() {
         let temp = tempfile::tempdir().unwrap();
         let (old, bytes) = file(&[1; 4096]);
@@ -375,19 +353,5 @@ mod tests {
         let more = over(REMEMBERED_BYTES + 36);
         remembered.add(&id(4), &more);
         assert!(remembered.get(&id(4)).is_none(), "more than may be remembered");
-    }
-
-    proptest! {
-        #[test]
-        fn differences_come_back_and_rubbish_does_not_panic(
-            root: [u8; 32], len: u64, blocks in prop::collection::btree_map(any::<u32>(), any::<[u8; 32]>(), 0..20),
-            rubbish in prop::collection::vec(any::<u8>(), 0..200),
-        ) {
-            let base = FileIdentity { len, root };
-            let changes: Changes = blocks.into_iter().collect();
-            prop_assert_eq!(decode(&encode(&base, &changes)), Some((base, changes)));
-            let _ = decode(&rubbish);
-            let _ = decode(&[&MAGIC[..], &rubbish].concat());
-        }
     }
 }

@@ -119,9 +119,9 @@ mod tests {
     async fn without_certificates_no_server_is_believed() {
         let clients = HttpClients::new("test");
         let plain = clients.to(&Url::parse("http://127.0.0.1/").unwrap(), true).await.unwrap();
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("https://{}/", listener.local_addr().unwrap());
-        std::thread::spawn(move || listener.accept().map(drop));
+        tokio::spawn(async move { listener.accept().await.map(drop) });
         assert!(plain.get(url).send().await.is_err());
     }
 }

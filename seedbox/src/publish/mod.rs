@@ -8,6 +8,7 @@
 pub mod scan;
 pub mod hash;
 mod executable;
+mod leaves;
 mod torrents;
 
 pub use crate::progress::Progress;
@@ -160,6 +161,7 @@ fn publish_in(dir: &DataDir, options: &PublishOptions, progress: &dyn Progress) 
     // What could not be signed is not worth packing.
     manifest.encode().map_err(PublishError::from)?;
     torrents.write(dir)?;
+    leaves::write_changes(dir, &manifest, &bases)?;
     let packs = packs(dir, &settings, options, &manifest, &bases, progress)?;
 
     progress.step("signing");

@@ -119,7 +119,10 @@ async fn blobs(State(app): State<Arc<App>>, request: Parts) -> Response {
     let (id, what) = match name.rsplit_once('.') {
         Some((id, "leaves")) => (id, Some(Beside::Leaves)),
         Some((id, "sums")) => (id, Some(Beside::Sums)),
-        Some(_) => return missing(),
+        Some((id, ending)) => match ending.strip_prefix("leaves-").map(str::parse) {
+            Some(Ok(base)) => (id, Some(Beside::LeafChanges(base))),
+            _ => return missing(),
+        },
         None => (name, None),
     };
     match (id.parse::<FileIdentity>(), what) {
@@ -147,6 +150,8 @@ async fn packs(State(app): State<Arc<App>>, request: Parts) -> Response {
 enum Beside {
     /// Hashes of its blocks: 2 MB for each GB of it.
     Leaves,
+    /// Those of them that are not another file's.
+    LeafChanges(FileIdentity),
     /// Rolling checksums of its blocks: a quarter of that.
     Sums,
     /// A pack's index.
@@ -157,14 +162,16 @@ async fn beside(app: &Arc<App>, route: Route, request: &Parts, id: FileIdentity,
     let shelf = app.shelf_of(route);
     let opened = tokio::task::spawn_blocking(move || match what {
         Beside::Leaves => shelf.blobs().open_leaves(&id),
+        Beside::LeafChanges(base) => shelf.blobs().open_leaf_changes(&id, &base),
         Beside::Sums => shelf.blobs().open_sums(&id),
         Beside::Index => shelf.blobs().open_index(&id),
     });
     let Ok(Ok((file, len))) = opened.await else { return missing() };
     let ending = match what {
-        Beside::Leaves => "leaves",
-        Beside::Sums => "sums",
-        Beside::Index => "index",
+        Beside::Leaves => "leaves".to_owned(),
+        Beside::LeafChanges(base) => format!("leaves-{base}"),
+        Beside::Sums => "sums".to_owned(),
+        Beside::Index => "index".to_owned(),
     };
     let etag = format!("\"{id}.{ending}\"");
     let described = Described { etag, caching: IMMUTABLE, content_type: "application/octet-stream" };

@@ -54,6 +54,23 @@ impl Blobs {
         self.dir.join(format!("{id}.leaves"))
     }
 
+    /// Where those of its leaf hashes lie that are not `base`'s, if somebody wrote them.
+    #[must_use]
+    pub fn leaf_changes_path(&self, id: &FileIdentity, base: &FileIdentity) -> PathBuf {
+        self.dir.join(format!("{id}.leaves-{base}"))
+    }
+
+    /// Its leaf hashes that are not `base`'s, and how many bytes they are.
+    pub(crate) fn open_leaf_changes(
+        &self,
+        id: &FileIdentity,
+        base: &FileIdentity,
+    ) -> io::Result<(File, u64)> {
+        let file = open_read(&self.leaf_changes_path(id, base))?;
+        let len = file.metadata()?.len();
+        Ok((file, len))
+    }
+
     /// Where its rolling checksums lie, if it has some.
     #[must_use]
     pub fn sums_path(&self, id: &FileIdentity) -> PathBuf {
