@@ -6,6 +6,7 @@
 )]
 #![allow(missing_docs, clippy::expect_used, clippy::panic, reason = "a test")]
 
+use manifests::hash::LeafChanges;
 use manifests::release::{ChannelName, GameId, Version};
 use seedbox::server::Limits;
 use seedbox::{InitConfig, PublishOptions, Running, ServeConfig, init, publish, serve};
@@ -197,6 +198,37 @@ async fn packs_and_what_lies_beside_them() {
     let answer = ask(addr, "GET", &query, &[]).await;
     let body = String::from_utf8_lossy(&answer.body).into_owned();
     assert!(body.contains("8:completei1e") && body.contains("5:peers6:"), "{body}");
+}
+
+#[tokio::test]
+async fn of_large_files_only_the_leaves_that_changed_need_to_be_fetched() {
+    let world = World::new();
+    let path = world.at("build/huge.bin");
+    // Leaves of less than 64 KiB are not worth a difference.
+    let mut huge = vec![0; 33 << 20];
+    std::fs::write(&path, &huge).unwrap();
+    world.publish("1.1");
+    let old = world.blob(33 << 20);
+    huge[20 << 20] = 1;
+    huge.push(2);
+    std::fs::write(&path, &huge).unwrap();
+    world.publish("1.2");
+    let new = world.blob((33 << 20) + 1);
+    let running = world.serve(Limits::default()).await;
+    let addr = running.http_addr();
+    let answer = ask(addr, "GET", &format!("/blobs/{new}.leaves-{old}"), &[]).await;
+    assert_eq!((answer.status, answer.body.len()), (200, 56 + 2 * 36));
+    assert!(answer.header("cache-control").contains("immutable"));
+    let changes = LeafChanges::decode(&answer.body).unwrap();
+    assert_eq!(changes.base.to_string(), old);
+    for bad in [
+        format!("/blobs/{old}.leaves-{new}"),
+        format!("/blobs/{new}.leaves-"),
+        format!("/blobs/x.leaves-{old}"),
+    ] {
+        assert_eq!(ask(addr, "GET", &bad, &[]).await.status, 404, "{bad}");
+    }
+    running.shutdown().await;
 }
 
 #[tokio::test]
