@@ -64,15 +64,12 @@ class Watch(threading.Thread):
         return max(self.most, self.now() - self.before)
 
 
-def run(command, folder=None, device=None):
-    """Runs a command to its end: a table of what it took and what it said. The page cache is emptied before where that is
-    allowed: Linux accounts a large folio as written whole when a few of its bytes are."""
+def run(command, folder=None, device=None, cold=False):
+    """Runs a command to its end: a table of what it took and what it said."""
     os.sync()
-    try:
+    if cold:
         with open("/proc/sys/vm/drop_caches", "w") as caches:
             caches.write("1")
-    except OSError:
-        pass
     watch = folder and Watch(folder)
     sectors = device and written_to(device)
     if watch:
@@ -202,18 +199,19 @@ def measure(folder, arguments, places):
         figures = {"places": places, "seed": seed, "limit": 3 * places * BLOCK + (1 << 20)}
         update = [program("launcher"), "--json", "update", "--dir", install, *common, *arguments.option]
         hidden = os.path.join(install, ".samara")
-        figures["update"], said = run(update, hidden, block)
+        figures["update"], said = run(update, hidden, block, arguments.cold)
         figures["done"] = json.loads(said.splitlines()[-1])
         same(new, install)
         figures["cp_s"] = [copy(os.path.join(install, NAME), os.path.join(disk, "copy")) for _ in range(arguments.copies)]
         help_text = subprocess.run([program("launcher"), "--help"], stdout=subprocess.PIPE, text=True).stdout
         if re.search(r"^\s+rollback\b", help_text, re.M):
             seedbox.stop()
-            figures["rollback"], _ = run([program("launcher"), "--json", "rollback", "--dir", install], hidden, block)
+            figures["rollback"], _ = run([program("launcher"), "--json", "rollback", "--dir", install], hidden, block,
+                                         arguments.cold)
             same(old, install)
             seedbox.start()
             moved(install, seedbox.url)
-            figures["again"], said = run(update, hidden, block)
+            figures["again"], said = run(update, hidden, block, arguments.cold)
             done = json.loads(said.splitlines()[-1])
             figures["again"]["network"] = sum(done[f"bytes_{way}"] for way in ("lan", "peers", "web"))
             same(new, install)
@@ -264,6 +262,7 @@ def main():
     parser.add_argument("--copies", type=int, default=2)
     parser.add_argument("--option", action="append", default=[], help="one more for `launcher update`")
     parser.add_argument("--loop", action="store_true")
+    parser.add_argument("--cold", action="store_true", help="empty the page cache before each command (needs root)")
     parser.add_argument("--json", action="store_true", help="one object a line instead of the table")
     parser.add_argument("--world", help="a folder that keeps builds and repository")
     parser.add_argument("--dir", help="a folder on the disk to measure; default: the temporary folder")

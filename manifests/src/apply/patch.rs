@@ -193,7 +193,11 @@ fn write(
     pairs: &[(u64, u64)],
     len: u64,
 ) -> Result<(), DiskError> {
-    copy((from, from_path), (to, path), &ranges(pairs))?;
+    let ranges = ranges(pairs);
+    // Linux writes back, or at least counts as written, whole runs of cached pages of which a few bytes were changed, up
+    // to 2 MiB each. What is not cached is cached anew, and no longer than what is written.
+    ranges.iter().for_each(|range| to.uncache(range.clone()));
+    copy((from, from_path), (to, path), &ranges)?;
     let found = match to.meta().map_err(DiskError::at("look at", path))? {
         Meta::File { guard, .. } => guard.len,
         _ => 0,

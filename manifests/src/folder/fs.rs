@@ -6,6 +6,7 @@
 use std::collections::VecDeque;
 use std::fs::File;
 use std::io;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
@@ -98,6 +99,8 @@ pub trait FsFile: Send {
     /// # Errors
     /// Of the operating system.
     fn meta(&self) -> io::Result<Meta>;
+    /// Asks that what is cached of these bytes be forgotten, as far as it is on the disk. A hint, nothing more.
+    fn uncache(&self, _range: Range<u64>) {}
 }
 
 /// The calls. Errors are those of the operating system.
@@ -328,6 +331,10 @@ impl FsFile for CapFile {
 
     fn meta(&self) -> io::Result<Meta> {
         Ok(meta_of(&cap_std::fs::Metadata::from_file(&self.0)?))
+    }
+
+    fn uncache(&self, range: Range<u64>) {
+        platform::uncache(&self.0, range);
     }
 }
 

@@ -83,7 +83,7 @@ impl InstallDir {
     ) -> Result<bool, DiskError> {
         let Some(old) = self.tree(&changes.base) else { return Ok(false) };
         let Some(leaves) = changes.apply(old.leaves(), identity.len) else { return Ok(false) };
-        let tree = old.with(leaves.into());
+        let tree = old.with(leaves);
         self.keep(identity, tree, Some((&changes.base, old)))
     }
 
@@ -153,7 +153,7 @@ impl InstallDir {
                 tree
             }
         };
-        Some(base.with(changes.apply(base.leaves(), identity.len)?.into()))
+        Some(base.with(changes.apply(base.leaves(), identity.len)?))
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io;
+use std::ops::Range;
 use std::path::Path;
 
 use super::limits::Limits;
@@ -54,6 +55,23 @@ mod imp {
     pub(crate) fn set_sparse(_file: &File) -> io::Result<()> {
         Ok(())
     }
+
+    /// Memory is cached in runs of pages up to this long. One that is only partly within what is named is kept.
+    #[cfg(target_os = "linux")]
+    const LONGEST_RUN: u64 = 2 << 20;
+
+    #[cfg(target_os = "linux")]
+    pub(crate) fn uncache(file: &File, range: Range<u64>) {
+        let start = range.start / LONGEST_RUN * LONGEST_RUN;
+        let len = range.end.next_multiple_of(LONGEST_RUN).saturating_sub(start);
+        // It is a hint: what stays costs nothing but what it would have cost.
+        if let Some(len) = std::num::NonZeroU64::new(len) {
+            let _ = rustix::fs::fadvise(file, start, Some(len), rustix::fs::Advice::DontNeed);
+        }
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    pub(crate) fn uncache(_file: &File, _range: Range<u64>) {}
 
     /// `st_blocks` counts 512 bytes each, whatever the file system's own blocks are.
     pub(crate) fn allocated(file: &File) -> io::Result<Option<u64>> {
@@ -256,6 +274,8 @@ mod imp {
             _ => Err(error),
         }
     }
+
+    pub(crate) fn uncache(_file: &File, _range: Range<u64>) {}
 
     #[allow(clippy::unnecessary_wraps, reason = "other platforms can fail")]
     pub(crate) fn allocated(_file: &File) -> io::Result<Option<u64>> {

@@ -7,6 +7,8 @@
 //! ```
 //! Nothing in it is believed before the leaves it leads to were checked up to the root.
 
+use std::sync::Arc;
+
 use super::{Hash, leaf_count};
 use crate::release::FileIdentity;
 
@@ -59,18 +61,22 @@ impl LeafChanges {
     }
 
     /// The leaves of a file of `len` bytes, from those of the base. They are not checked.
-    pub(crate) fn apply(&self, old: &[Hash], len: u64) -> Option<Vec<Hash>> {
+    pub(crate) fn apply(&self, old: &[Hash], len: u64) -> Option<Arc<[Hash]>> {
         let count = usize::try_from(leaf_count(len)).ok()?;
         let kept = old.get(..count.min(old.len()))?;
         // What the base does not have must be among the changes: no length is taken at its word.
         if count - kept.len() > self.changes.len() {
             return None;
         }
-        let mut leaves = Vec::with_capacity(count);
-        leaves.extend_from_slice(kept);
-        leaves.resize(count, [0; 32]);
+        let mut leaves: Arc<[Hash]> = if kept.len() == count {
+            kept.into()
+        } else {
+            let more = std::iter::repeat_n([0; 32], count - kept.len());
+            kept.iter().copied().chain(more).collect()
+        };
+        let places = Arc::get_mut(&mut leaves)?;
         for (block, leaf) in &self.changes {
-            *leaves.get_mut(usize::try_from(*block).ok()?)? = *leaf;
+            *places.get_mut(usize::try_from(*block).ok()?)? = *leaf;
         }
         Some(leaves)
     }
@@ -149,7 +155,7 @@ mod tests {
                 Some(changes) => {
                     prop_assert_eq!(changes.changes.len(), differ);
                     let len = new_len as u64 * super::super::BLOCK_LEN;
-                    prop_assert_eq!(changes.apply(&old, len), Some(new));
+                    prop_assert_eq!(changes.apply(&old, len), Some(new.into()));
                     prop_assert_eq!(changes.apply(&old, u64::MAX), None, "no memory is taken for what is not there");
                 }
                 None => prop_assert!(differ * ENTRY_BYTES > new_len * 32 / SHARE - ENTRY_BYTES),
