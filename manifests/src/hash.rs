@@ -15,7 +15,7 @@ use crate::release::FileIdentity;
 pub use changes::LeafChanges;
 pub(crate) use rolling::{Roller, numbers_of_bytes};
 pub use rolling::{rolling, sums_from_bytes, sums_to_bytes};
-pub(crate) use tree::Tree;
+pub(crate) use tree::{GROUP, Tree};
 
 /// Bytes under one leaf.
 pub const BLOCK_LEN: u64 = 16 * 1024;

@@ -2,19 +2,26 @@
 //!
 //! ```text
 //! <identity>          every leaf, laid end to end: as published
+//! <identity>.groups   beside many leaves: the node over each sixteen of them, and a checksum of those
 //! <identity>.changed  the leaves that differ from another file's, [`LeafChanges`]
 //! ```
 //! An update of a few blocks of a file of 4 GiB would otherwise write 8 MiB of hashes. What a `.changed` refers to is
 //! always whole, never another `.changed`. Nothing read here is believed before it was checked up to the root; what was
-//! checked is remembered, for hashing a tree of 4 GiB takes longer than patching a few blocks of it.
+//! checked is remembered, for hashing a tree of 4 GiB takes longer than patching a few blocks of it. So do the groups: the
+//! leaves were checked up to the root when they were written, the checksums say that they still are what was written, and
+//! the nodes over them are checked up to the root again.
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::{DiskError, Fs, InstallDir, LEAVES, LeafSource, ensure_dir, get, is_absent, put};
-use crate::hash::{self, Hash, LeafChanges, Tree};
+use super::{
+    DiskError, Fs, InstallDir, LEAVES, LeafSource, ensure_dir, get, is_absent, put, remove_if_there,
+};
+use crate::hash::{self, GROUP, Hash, LeafChanges, Tree};
 use crate::release::FileIdentity;
 
+/// A node and a checksum.
+const GROUP_BYTES: usize = 32 + 4;
 /// Trees remembered, at most, in bytes: those of 16 GiB of files.
 const REMEMBERED_BYTES: usize = 64 << 20;
 
@@ -99,7 +106,14 @@ impl InstallDir {
         ensure_dir(&*self.fs, LEAVES)?;
         match old.and_then(|(like, old)| self.difference(like, old.leaves(), tree.leaves())) {
             Some(changes) => put(&*self.fs, &changed_path(identity), &changes.encode())?,
-            None => put(&*self.fs, &whole_path(identity), tree.leaves().as_flattened())?,
+            None => {
+                // They must never be those of other leaves than lie there.
+                remove_if_there(&*self.fs, &groups_path(identity))?;
+                put(&*self.fs, &whole_path(identity), tree.leaves().as_flattened())?;
+                if LeafChanges::are_worth_it(identity.len) {
+                    put(&*self.fs, &groups_path(identity), &groups_to_bytes(&tree))?;
+                }
+            }
         }
         self.remembered.add(identity, &Arc::new(tree));
         Ok(true)
@@ -132,9 +146,8 @@ impl InstallDir {
         if let Some(known) = self.remembered.get(identity) {
             return Some(known);
         }
-        let right = |tree: &Tree| tree.is_of(identity);
-        let whole = || read_whole(&*self.fs, identity).map(Tree::over).filter(right);
-        let tree = whole().or_else(|| self.put_together(identity).filter(right))?;
+        let together = || self.put_together(identity).filter(|tree| tree.is_of(identity));
+        let tree = read_tree(&*self.fs, identity).or_else(together)?;
         let tree = Arc::new(tree);
         self.remembered.add(identity, &tree);
         Some(tree)
@@ -147,8 +160,7 @@ impl InstallDir {
         let base = match self.remembered.get(&changes.base) {
             Some(tree) => tree,
             None => {
-                let whole = read_whole(&*self.fs, &changes.base).map(Tree::over);
-                let tree = Arc::new(whole.filter(|tree| tree.is_of(&changes.base))?);
+                let tree = Arc::new(read_tree(&*self.fs, &changes.base)?);
                 self.remembered.add(&changes.base, &tree);
                 tree
             }
@@ -181,12 +193,12 @@ pub(crate) fn leaf_files<'a>(
     for identity in identities {
         let (whole, changed) = (identity.to_string(), format!("{identity}.changed"));
         if there.contains(&whole) {
-            needed.insert(whole);
+            needed.extend([whole, format!("{identity}.groups")]);
         }
         if there.contains(&changed)
             && let Some(changes) = read_changed(fs, identity)
         {
-            needed.extend([changed, changes.base.to_string()]);
+            needed.extend([changed, changes.base.to_string(), format!("{}.groups", changes.base)]);
         }
     }
     Ok(needed)
@@ -204,6 +216,43 @@ fn changed_path(identity: &FileIdentity) -> String {
 fn read_whole(fs: &dyn Fs, identity: &FileIdentity) -> Option<Arc<[Hash]>> {
     let max = hash::leaf_count(identity.len).checked_mul(32)?;
     leaves_of(&get(fs, &whole_path(identity), max).ok()??)
+}
+
+/// All leaves with the nodes above them, checked.
+fn read_tree(fs: &dyn Fs, identity: &FileIdentity) -> Option<Tree> {
+    let leaves = read_whole(fs, identity)?;
+    if leaves.len() as u64 != hash::leaf_count(identity.len) {
+        return None;
+    }
+    let right = |tree: &Tree| tree.is_of(identity);
+    let known = read_groups(fs, identity, &leaves);
+    let quick = known.map(|nodes| Tree::from_groups(Arc::clone(&leaves), nodes)).filter(right);
+    quick.or_else(|| Some(Tree::over(leaves)).filter(right))
+}
+
+fn groups_path(identity: &FileIdentity) -> String {
+    format!("{LEAVES}/{identity}.groups")
+}
+
+/// Each node with the CRC-32 (little-endian) of the leaves under it.
+fn groups_to_bytes(tree: &Tree) -> Vec<u8> {
+    let sums = tree.leaves().chunks(GROUP).map(|leaves| crc32fast::hash(leaves.as_flattened()).to_le_bytes());
+    tree.groups().iter().zip(sums).flat_map(|(node, sum)| node.iter().copied().chain(sum)).collect()
+}
+
+/// The nodes over the groups of `leaves`; none where one group is not what was written.
+fn read_groups(fs: &dyn Fs, identity: &FileIdentity, leaves: &[Hash]) -> Option<Vec<Hash>> {
+    let count = leaves.len().div_ceil(GROUP);
+    let bytes = get(fs, &groups_path(identity), (count * GROUP_BYTES) as u64).ok()??;
+    let (entries, rest) = bytes.as_chunks::<GROUP_BYTES>();
+    if entries.len() != count || !rest.is_empty() {
+        return None;
+    }
+    let checked = entries.iter().zip(leaves.chunks(GROUP)).map(|(entry, leaves)| {
+        let (node, sum) = entry.split_first_chunk::<32>()?;
+        (crc32fast::hash(leaves.as_flattened()).to_le_bytes() == sum).then_some(*node)
+    });
+    checked.collect()
 }
 
 /// Hashes laid end to end; none when one is cut.
@@ -288,7 +337,9 @@ mod tests {
         blocks[9] = 3;
         let (other, bytes) = file(&blocks);
         assert!(dir.put_leaves(&other, &bytes, Some(&unknown)).unwrap());
-        assert!(names(&dir).iter().all(|(_, len)| *len == 4096 * 32));
+        let names = names(&dir);
+        let mut leaves = names.iter().filter(|(name, _)| !name.ends_with(".groups"));
+        assert!(leaves.all(|(_, len)| *len == 4096 * 32), "{names:?}");
     }
 
     #[test]
@@ -306,7 +357,37 @@ mod tests {
         assert!(!folder(&temp).put_leaf_changes(&other, &changes).unwrap(), "of another file");
         assert!(folder(&temp).put_leaf_changes(&new, &changes).unwrap());
         assert_eq!(folder(&temp).leaves(&new).unwrap().concat(), all);
-        assert_eq!(names(&folder(&temp)).len(), 2);
+        assert_eq!(names(&folder(&temp)).len(), 3, "the old leaves, their groups, the changes");
+    }
+
+    #[test]
+    fn leaves_are_believed_only_as_they_were_written() {
+        let temp = tempfile::tempdir().unwrap();
+        let (id, bytes) = file(&std::array::from_fn::<u8, 4099, _>(|at| (at % 250) as u8));
+        folder(&temp).put_leaves(&id, &bytes, None).unwrap();
+        let (whole, groups) = (temp.path().join(whole_path(&id)), temp.path().join(groups_path(&id)));
+        let kept = std::fs::read(&groups).unwrap();
+        assert_eq!(kept.len(), 4099usize.div_ceil(GROUP) * GROUP_BYTES);
+        for at in [0, 511, 512, 70_000, bytes.len() - 1] {
+            let mut bad = bytes.clone();
+            bad[at] ^= 1;
+            std::fs::write(&whole, &bad).unwrap();
+            assert!(folder(&temp).leaves(&id).is_none(), "byte {at} of the leaves");
+        }
+        std::fs::write(&whole, &bytes).unwrap();
+        for at in [0, 31, 32, 35, 36, kept.len() - 1] {
+            let mut bad = kept.clone();
+            bad[at] ^= 1;
+            std::fs::write(&groups, &bad).unwrap();
+            assert!(
+                folder(&temp).leaves(&id).is_some(),
+                "byte {at} of the groups: the leaves are right all the same"
+            );
+            std::fs::write(&groups, &kept[..at]).unwrap();
+            assert!(folder(&temp).leaves(&id).is_some(), "cut at {at}");
+        }
+        std::fs::remove_file(&groups).unwrap();
+        assert!(folder(&temp).leaves(&id).is_some());
     }
 
     #[test]

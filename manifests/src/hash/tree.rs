@@ -8,7 +8,7 @@ use crate::release::FileIdentity;
 /// With more than one changed group in so many, all nodes are hashed.
 const FEW: usize = 8;
 /// Leaves under one node of the lowest layer that is kept: those between are quicker hashed again than copied.
-const GROUP: usize = 16;
+pub(crate) const GROUP: usize = 16;
 /// With fewer leaves than these, another thread is not worth its start.
 const THREADED: usize = 8192;
 
@@ -22,9 +22,15 @@ pub(crate) struct Tree {
 
 impl Tree {
     pub(crate) fn over(leaves: Arc<[Hash]>) -> Self {
+        let nodes = if leaves.len() > GROUP { groups(&leaves) } else { Vec::new() };
+        Self::from_groups(leaves, nodes)
+    }
+
+    /// The same where the nodes over the groups are known.
+    pub(crate) fn from_groups(leaves: Arc<[Hash]>, nodes: Vec<Hash>) -> Self {
         let mut above: Vec<Vec<Hash>> = Vec::new();
-        if leaves.len() > GROUP {
-            above.push(groups(&leaves));
+        if !nodes.is_empty() {
+            above.push(nodes);
         }
         let mut pad = group(&[]);
         while let Some(layer) = above.last().filter(|layer| layer.len() > 1) {
@@ -83,6 +89,11 @@ impl Tree {
 
     pub(crate) fn leaves(&self) -> &Arc<[Hash]> {
         &self.leaves
+    }
+
+    /// The nodes over each [`GROUP`] of leaves; none over a single group.
+    pub(crate) fn groups(&self) -> &[Hash] {
+        self.above.first().map_or(&[], |nodes| nodes)
     }
 
     /// What it takes in memory, about, in bytes.
