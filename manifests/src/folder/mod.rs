@@ -257,6 +257,21 @@ impl InstallDir {
         ensure_parents(&*self.fs, &path)?;
         put(&*self.fs, &path, bytes)
     }
+
+    /// The same for what is checked whenever it is read, and can be had again: in one step, but no disk is waited for. A
+    /// power cut may take it or leave anything in its place.
+    ///
+    /// # Errors
+    /// [`DiskError`]; the file that was there stays.
+    pub fn put_cached(&self, name: &SafePath, bytes: &[u8]) -> Result<(), DiskError> {
+        let path = format!("{PRIVATE}/{name}");
+        ensure_parents(&*self.fs, &path)?;
+        let beside = format!("{path}.tmp");
+        remove_if_there(&*self.fs, &beside)?;
+        let file = self.fs.open(&beside, Access::Create).map_err(DiskError::at("create", &beside))?;
+        file.write_at(0, bytes).map_err(DiskError::at("write", &beside))?;
+        self.fs.rename(&beside, &path).map_err(DiskError::at("replace", &path))
+    }
 }
 
 fn open_folder(path: &Path) -> Result<CapFs, FolderError> {

@@ -105,9 +105,9 @@ impl Slot {
         Ok(self.dir.get(&self.name(kind)?, max)?)
     }
 
-    /// Keeps a document beside the pack.
+    /// Keeps a document beside the pack. Each is checked by hash when it is read; the record says what it was true of.
     pub(crate) fn put(&self, kind: &str, bytes: &[u8]) -> Result<(), LaunchError> {
-        Ok(self.dir.put(&self.name(kind)?, bytes)?)
+        Ok(self.dir.put_cached(&self.name(kind)?, bytes)?)
     }
 
     /// The record; none when there is none that can be read.
