@@ -36,6 +36,7 @@ pub(crate) use imp::ended;
 #[cfg(target_os = "linux")]
 mod imp {
     use std::fs;
+    use std::io::ErrorKind;
     use std::os::unix::ffi::OsStrExt as _;
     use std::path::Path;
 
@@ -56,13 +57,14 @@ mod imp {
             Some((pid, entry.path()))
         });
         let users = numbered.filter_map(|(pid, process)| {
-            let exe = fs::read_link(process.join("exe")).ok();
-            let runs = exe.as_deref().is_some_and(is_below);
+            // Of the kernel's own threads, and of what belongs to others, nothing more can be seen either.
+            let exe = fs::read_link(process.join("exe")).ok()?;
+            let runs = is_below(&exe);
             if !runs && !has_open(&process, &is_below) && !has_mapped(&process, &is_below) {
                 return None;
             }
-            let exe = exe.filter(|_| runs);
-            let program = exe.as_deref().and_then(file_name).or_else(|| comm(&process))?;
+            let program = Some(&exe).filter(|_| runs).and_then(|exe| file_name(exe));
+            let program = program.or_else(|| comm(&process))?;
             Some(User { pid, program })
         });
         users.collect()
@@ -71,11 +73,18 @@ mod imp {
     /// Folders do not count: a shell, or a file manager that watches one, is in nobody's way.
     fn has_open(process: &Path, is_below: &dyn Fn(&Path) -> bool) -> bool {
         let Ok(open) = fs::read_dir(process.join("fd")) else { return false };
-        open.flatten().any(|fd| {
+        for fd in open.flatten() {
             let fd = fd.path();
-            fs::read_link(&fd).is_ok_and(|path| is_below(&path))
-                && fs::metadata(&fd).is_ok_and(|about| about.is_file())
-        })
+            match fs::read_link(&fd) {
+                Ok(path) if is_below(&path) && fs::metadata(&fd).is_ok_and(|about| about.is_file()) => {
+                    return true;
+                }
+                // The rest is none of our business either.
+                Err(error) if error.kind() == ErrorKind::PermissionDenied => return false,
+                _ => {}
+            }
+        }
+        false
     }
 
     /// A line is `range mode offset device inode path`.
