@@ -239,8 +239,12 @@ impl BackOff {
         self.failures
     }
 
-    /// It failed. `random` is any number; it decides the jitter.
+    /// It failed. `random` is any number; it decides the jitter. What fails while it is being left alone was begun
+    /// before: requests that were under way side by side have failed once.
     pub fn failed(&mut self, now: Time, random: u64) {
+        if now < self.until {
+            return;
+        }
         let wait = Duration::from_secs(1 << self.failures.min(9)).min(BackOff::LONGEST);
         self.failures = self.failures.saturating_add(1);
         let jitter = wait.mul_f64((random % 1024) as f64 / 2048.0);
@@ -253,10 +257,15 @@ impl BackOff {
         self.until = self.until.max(now + wait.min(Duration::from_secs(86_400)));
     }
 
-    /// It kept its word.
+    /// It kept its word. What it was promised before, to be left alone until then, it still is.
     pub fn succeeded(&mut self) {
         self.failures = 0;
-        self.until = Time::ZERO;
+    }
+
+    /// Whether it is never asked again.
+    #[must_use]
+    pub fn given_up(&self) -> bool {
+        self.given_up
     }
 
     /// It lied: never again.

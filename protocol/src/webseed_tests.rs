@@ -98,8 +98,15 @@ fn back_off_doubles_up_to_five_minutes() {
     assert!(back_off.is_ready(now));
     back_off.failed(now, u64::MAX);
     assert!(back_off.ready_at() < Some(now + Duration::from_secs(450)));
+    let until = back_off.ready_at();
+    back_off.failed(now, 0);
+    assert_eq!(
+        (back_off.failures(), back_off.ready_at()),
+        (12, until),
+        "what was begun before fails with it"
+    );
     back_off.succeeded();
-    assert_eq!(back_off, BackOff::default());
+    assert_eq!((back_off.failures(), back_off.ready_at()), (0, until));
     back_off.wait(now, Duration::MAX);
     assert_eq!(back_off.ready_at(), Some(now + Duration::from_secs(86_400)));
     back_off.give_up();

@@ -9,6 +9,7 @@ use std::ops::Range;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
+use rand_chacha::rand_core::Rng as _;
 
 use super::content::Active;
 use super::download::{fellows, rank_of};
@@ -17,6 +18,7 @@ use super::{Running, Swarm, web_source};
 use crate::picker::{Ask, Mode, SourceId};
 use crate::session::Meter;
 use crate::units::{BLOCK_LEN, BlockRef, FileIndex, Time};
+use crate::webseed::BackOff;
 
 /// Bytes in a fetch: at first, and at most.
 const FIRST_RUN: u64 = 1024 * 1024;
@@ -25,6 +27,8 @@ const LARGEST_RUN: u64 = 8 * 1024 * 1024;
 const MAX_FETCHES: usize = 4;
 /// The same where they are short: a few blocks here and there would otherwise take a round trip each.
 const MAX_SHORT_FETCHES: usize = 8;
+/// The longest that a web seed is left alone because it asks for it (`Retry-After`).
+const LONGEST_WAIT: Duration = Duration::from_secs(600);
 /// A fetch without a byte for so long is given up.
 const STALL: Duration = Duration::from_secs(8);
 /// After so long peers are asked as well, when all else is under way.
@@ -38,9 +42,7 @@ const BEGINNING: Duration = Duration::from_secs(2);
 const YIELD_RATE: u64 = 200_000;
 
 struct Seed {
-    dropped: bool,
-    retry_at: Time,
-    failures: u32,
+    back_off: BackOff,
     rate: Meter,
     lacks: BTreeSet<FileIndex>,
 }
@@ -72,13 +74,8 @@ pub(super) struct Web {
 
 impl Web {
     pub(super) fn new(seeds: u32) -> Web {
-        let seed = |_| Seed {
-            dropped: false,
-            retry_at: Time::ZERO,
-            failures: 0,
-            rate: Meter::new(Time::ZERO),
-            lacks: BTreeSet::new(),
-        };
+        let seed =
+            |_| Seed { back_off: BackOff::default(), rate: Meter::new(Time::ZERO), lacks: BTreeSet::new() };
         Web { seeds: (0..seeds).map(seed).collect(), fetches: BTreeMap::new(), hungry_since: None }
     }
 
@@ -127,7 +124,7 @@ impl Swarm {
     fn start_fetch(&mut self, now: Time, seed: usize) -> bool {
         let id = WebSeedId(seed as u32);
         let (running, under_way) = self.web.running_at(id);
-        let usable = self.web.seeds.get(seed).is_some_and(|s| !s.dropped && s.retry_at <= now);
+        let usable = self.web.seeds.get(seed).is_some_and(|s| s.back_off.is_ready(now));
         if self.running != Running::Yes || !usable || self.is_complete() || self.down.available(now) == 0 {
             return false;
         }
@@ -248,7 +245,6 @@ impl Swarm {
         self.count_received(now, SourceKind::Web, u32::try_from(len).unwrap_or(u32::MAX));
         if let Some(seed) = self.web.seeds.get_mut(fetch.seed.0 as usize) {
             seed.rate.add(now, len);
-            seed.failures = 0;
         }
         self.feed(now, &mut fetch, data);
         let useless = fetch.blocks.iter().all(|block| self.is_there(*block));
@@ -257,7 +253,7 @@ impl Swarm {
             self.out.push_back(Output::CancelFetch { fetch: job });
             return;
         }
-        let dropped = self.web.seeds.get(fetch.seed.0 as usize).is_none_or(|s| s.dropped);
+        let dropped = self.web.seeds.get(fetch.seed.0 as usize).is_none_or(|s| s.back_off.given_up());
         if dropped {
             self.release(fetch.blocks);
             self.out.push_back(Output::CancelFetch { fetch: job });
@@ -288,6 +284,10 @@ impl Swarm {
                 fetch.buffer.split().freeze()
             };
             fetch.blocks.pop_front();
+            // Less than a block is of no use: a server that always ends before is left alone for longer and longer.
+            if let Some(seed) = self.web.seeds.get_mut(fetch.seed.0 as usize) {
+                seed.back_off.succeeded();
+            }
             self.take_block(now, block, whole, source, true);
         }
     }
@@ -313,13 +313,11 @@ impl Swarm {
         self.release(fetch.blocks);
         let lacking =
             first.and_then(|block| self.content.as_ref()?.torrent.layout.file_of_piece(block.piece));
+        let random = self.rng.next_u64();
         let Some(seed) = self.web.seeds.get_mut(fetch.seed.0 as usize) else { return };
-        seed.failures += 1;
         match fault {
-            WebFault::Unreachable(_) => {
-                seed.retry_at = now + Duration::from_secs(1 << seed.failures.min(6));
-            }
-            WebFault::RetryAfter(wait) => seed.retry_at = now + wait.min(Duration::from_secs(600)),
+            WebFault::Unreachable(_) => seed.back_off.failed(now, random),
+            WebFault::RetryAfter(wait) => seed.back_off.wait(now, wait.min(LONGEST_WAIT)),
             WebFault::Missing(_) => seed.lacks.extend(lacking),
             WebFault::Protocol(why) => self.drop_web_seed(fetch.seed, &why),
         }
@@ -328,9 +326,10 @@ impl Swarm {
     /// The web seed lied: it is not used any more.
     pub(super) fn drop_web_seed(&mut self, id: WebSeedId, why: &str) {
         let Some(seed) = self.web.seeds.get_mut(id.0 as usize) else { return };
-        if std::mem::replace(&mut seed.dropped, true) {
+        if seed.back_off.given_up() {
             return;
         }
+        seed.back_off.give_up();
         self.event(Event::WebSeedDropped { seed: id, reason: why.to_owned() });
         let jobs: Vec<JobId> =
             self.web.fetches.iter().filter(|(_, f)| f.seed == id).map(|(&job, _)| job).collect();
