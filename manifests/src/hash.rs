@@ -201,35 +201,56 @@ impl BlockMap {
         map
     }
 
+    /// The blocks of a file of `len` bytes whose leaves are the same in both.
+    pub(crate) fn equal(len: u64, one: &[Hash], other: &[Hash]) -> Self {
+        let mut map = Self::none(len);
+        for (word, (one, other)) in map.words.iter_mut().zip(one.chunks(64).zip(other.chunks(64))) {
+            let same = (0..).zip(one.iter().zip(other)).filter(|(_, (one, other))| one == other);
+            *word = same.fold(0, |word, (bit, _)| word | 1u64 << bit);
+        }
+        // What lies beyond the file is not of it.
+        let end = u32::try_from(leaf_count(len) % 64).unwrap_or(0);
+        if let Some(last) = map.words.last_mut().filter(|_| end > 0) {
+            *last &= (1 << end) - 1;
+        }
+        map.count = map.words.iter().map(|word| u64::from(word.count_ones())).sum();
+        map
+    }
+
     /// Adds the blocks that lie wholly in `range`, in bytes; the last block ends with the file.
     pub fn mark(&mut self, range: std::ops::Range<u64>) {
-        let end = range.end.min(self.len);
-        let last = if end == self.len { leaf_count(self.len) } else { end / BLOCK_LEN };
-        for block in range.start.div_ceil(BLOCK_LEN)..last {
-            self.set(block, true);
-        }
+        self.set(self.whole_blocks(&range), true);
     }
 
     /// Takes every block that has a byte in `range` out again.
     pub fn clear_range(&mut self, range: std::ops::Range<u64>) {
-        for block in range.start / BLOCK_LEN..range.end.min(self.len).div_ceil(BLOCK_LEN) {
-            self.set(block, false);
-        }
+        self.set(range.start / BLOCK_LEN..range.end.min(self.len).div_ceil(BLOCK_LEN), false);
     }
 
     /// Takes the block out again.
     pub fn clear(&mut self, block: u64) {
-        self.set(block, false);
+        self.set(block..block.saturating_add(1), false);
     }
 
-    fn set(&mut self, block: u64, on: bool) {
-        let Some(word) = usize::try_from(block / 64).ok().and_then(|at| self.words.get_mut(at)) else {
-            return;
-        };
-        let bit = 1u64 << (block % 64);
-        if (*word & bit != 0) != on {
-            *word ^= bit;
-            self.count = if on { self.count + 1 } else { self.count.saturating_sub(1) };
+    fn whole_blocks(&self, range: &std::ops::Range<u64>) -> std::ops::Range<u64> {
+        let end = range.end.min(self.len);
+        let last = if end == self.len { leaf_count(self.len) } else { end / BLOCK_LEN };
+        range.start.div_ceil(BLOCK_LEN)..last
+    }
+
+    /// Word by word: a map of a large file is gone over often.
+    fn set(&mut self, blocks: std::ops::Range<u64>, on: bool) {
+        let mut block = blocks.start;
+        while block < blocks.end {
+            let (first, count) = (block % 64, (64 - block % 64).min(blocks.end - block));
+            let Some(word) = usize::try_from(block / 64).ok().and_then(|at| self.words.get_mut(at)) else {
+                return;
+            };
+            let mask = (u64::MAX >> (64 - count)) << first;
+            let before = u64::from(word.count_ones());
+            *word = if on { *word | mask } else { *word & !mask };
+            self.count = (self.count + u64::from(word.count_ones())).saturating_sub(before);
+            block += count;
         }
     }
 
@@ -246,13 +267,33 @@ impl BlockMap {
 
     /// Byte ranges of the blocks that are in (`true`) or missing (`false`), joined, in order.
     pub fn ranges(&self, present: bool) -> Vec<std::ops::Range<u64>> {
+        self.ranges_within(0..self.len, present)
+    }
+
+    /// The same of the blocks that lie wholly in `range`, in bytes.
+    pub(crate) fn ranges_within(
+        &self,
+        range: std::ops::Range<u64>,
+        present: bool,
+    ) -> Vec<std::ops::Range<u64>> {
+        let blocks = self.whole_blocks(&range);
         let mut ranges: Vec<std::ops::Range<u64>> = Vec::new();
-        for block in (0..leaf_count(self.len)).filter(|block| self.has(*block) == present) {
-            let range = block_range(block, self.len);
-            match ranges.last_mut() {
-                Some(last) if last.end == range.start => last.end = range.end,
-                _ => ranges.push(range),
+        let mut block = blocks.start;
+        while block < blocks.end {
+            let word = usize::try_from(block / 64).ok().and_then(|at| self.words.get(at)).copied();
+            let word = word.unwrap_or_default() >> (block % 64);
+            // So many blocks from here on are alike.
+            let is_in = word & 1 == 1;
+            let alike = u64::from(if is_in { word.trailing_ones() } else { word.trailing_zeros() });
+            let count = alike.min(64 - block % 64).min(blocks.end - block);
+            if is_in == present {
+                let (start, end) = (block * BLOCK_LEN, ((block + count) * BLOCK_LEN).min(self.len));
+                match ranges.last_mut() {
+                    Some(last) if last.end == start => last.end = end,
+                    _ => ranges.push(start..end),
+                }
             }
+            block += count;
         }
         ranges
     }
@@ -266,6 +307,7 @@ impl BlockMap {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn roots_of_small_files() {
@@ -294,6 +336,46 @@ mod tests {
         assert_eq!(hashed(&two).identity.root, leaf(&two));
         assert_eq!(collision, hashed(&two).identity, "BEP 52 does not separate leaves from nodes");
         assert!(!leaves_match(&collision, &leaves[..2]), "two leaves are not those of a file of 64 bytes");
+    }
+
+    proptest! {
+        #[test]
+        fn a_block_map_is_a_set_of_blocks(
+            len in 0u64..200 * BLOCK_LEN, steps in prop::collection::vec((any::<bool>(), 0u64..210, 0u64..210, 0u64..3), 0..12),
+            present: bool, within in (0u64..210, 0u64..210),
+        ) {
+            let count = leaf_count(len);
+            let (mut map, mut set) = (BlockMap::none(len), vec![false; count as usize]);
+            for (on, from, to, off) in steps {
+                let range = from * BLOCK_LEN + off..(to * BLOCK_LEN).saturating_sub(off);
+                for block in 0..count {
+                    let bytes = block_range(block, len);
+                    if on && range.start <= bytes.start && bytes.end <= range.end.min(len) {
+                        set[block as usize] = true;
+                    }
+                    if !on && range.start / BLOCK_LEN <= block && bytes.start < range.end {
+                        set[block as usize] = false;
+                    }
+                }
+                if on { map.mark(range) } else { map.clear_range(range) }
+            }
+            prop_assert_eq!(map.count, set.iter().filter(|on| **on).count() as u64);
+            prop_assert!((0..count).all(|block| map.has(block) == set[block as usize]));
+            let within = within.0 * BLOCK_LEN..within.1 * BLOCK_LEN;
+            let is_within = |bytes: &std::ops::Range<u64>| within.start <= bytes.start && bytes.end <= within.end;
+            let bytes = (0..count).filter(|block| set[*block as usize] == present).map(|block| block_range(block, len));
+            let mut joined: Vec<std::ops::Range<u64>> = Vec::new();
+            for bytes in bytes.filter(is_within) {
+                match joined.last_mut() {
+                    Some(last) if last.end == bytes.start => last.end = bytes.end,
+                    _ => joined.push(bytes),
+                }
+            }
+            prop_assert_eq!(map.ranges_within(within, present), joined);
+            let leaf = |on: &bool| [u8::from(*on); 32];
+            let leaves: Vec<Hash> = set.iter().map(leaf).chain([[1; 32]; 3]).collect();
+            prop_assert_eq!(BlockMap::equal(len, &leaves, &vec![[1; 32]; leaves.len()]), map);
+        }
     }
 
     #[test]

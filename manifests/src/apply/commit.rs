@@ -41,6 +41,17 @@ impl Applier {
         finish(&self.dir, &journal, journal::first_stage(&journal))
     }
 
+    /// Makes what is staged so far durable, for who has to wait for something else before the commit. The commit does the
+    /// same, and finds little left to do.
+    ///
+    /// # Errors
+    /// [`ApplyError::Disk`]; what could not be written has to be fetched again.
+    pub fn sync(&self) -> Result<(), ApplyError> {
+        // Copies and links are made by the commit.
+        let indices: Vec<usize> = self.staged().keys().copied().filter(|at| self.is_fetched(*at)).collect();
+        self.sync_slots(&indices).map(|_| ())
+    }
+
     /// Saves what patches replace, and notes what else makes up the undo data where the quota allows it.
     fn save_undo(&self, journal: &mut Journal) -> Result<(), ApplyError> {
         let fs = self.dir.fs();
@@ -69,7 +80,8 @@ impl Applier {
             undo::prepare(fs, number, &record)?;
             journal.drop_undo.extend(self.undo_beyond(record.bytes)?);
         }
-        for folder in [&folder, undo::FOLDER, folder::PRIVATE] {
+        // The private folder is synced with the journal.
+        for folder in [&folder, undo::FOLDER] {
             fs.sync_dir(folder).map_err(DiskError::at("sync the folder", folder))?;
         }
         Ok(())
@@ -232,10 +244,17 @@ impl Applier {
 
     /// Makes every staged file durable, and returns what each looks like.
     fn sync_staged(&self) -> Result<BTreeMap<usize, Guard>, ApplyError> {
-        let fs = self.dir.fs();
         let indices: Vec<usize> = self.staged().keys().copied().collect();
+        let guards = self.sync_slots(&indices)?;
+        let fs = self.dir.fs();
+        fs.sync_dir(folder::STAGING).map_err(DiskError::at("sync the folder", folder::STAGING))?;
+        Ok(guards)
+    }
+
+    fn sync_slots(&self, indices: &[usize]) -> Result<BTreeMap<usize, Guard>, ApplyError> {
+        let fs = self.dir.fs();
         let guards = std::sync::Mutex::new(BTreeMap::new());
-        for_each(self.threads, &indices, |index| {
+        for_each(self.threads, indices, |index| {
             let (Some(file), Some(path)) = (self.target.manifest.files.get(*index), self.slot_path(*index))
             else {
                 return Ok(());
@@ -258,7 +277,6 @@ impl Applier {
                 _ => Err(ApplyError::Damaged(file.path.clone())),
             }
         })?;
-        fs.sync_dir(folder::STAGING).map_err(DiskError::at("sync the folder", folder::STAGING))?;
         Ok(guards.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner))
     }
 

@@ -204,7 +204,9 @@ impl Finish<'_> {
             }
             self.touch(&from);
         }
-        self.dirty.insert(folder::STAGING.to_owned());
+        if !(journal.moves.is_empty() && journal.restore.is_empty()) {
+            self.dirty.insert(folder::STAGING.to_owned());
+        }
         for keeping in &journal.keep_aside {
             self.keep(keeping)?;
         }
@@ -330,8 +332,10 @@ impl Finish<'_> {
 
     fn place(&mut self) -> Result<(), DiskError> {
         let journal = self.journal;
-        // A repetition does not know which files left it.
-        self.dirty.insert(folder::STAGING.to_owned());
+        if !journal.place.is_empty() {
+            // A repetition does not know which files left it.
+            self.dirty.insert(folder::STAGING.to_owned());
+        }
         for path in &journal.create_folders {
             if !matches!(self.stat(path.as_str())?, None | Some(Meta::Folder)) {
                 self.keep_aside(path)?;

@@ -37,7 +37,7 @@ use crate::release::ReleaseManifest;
 
 pub use check::check_fits;
 pub use finish::{Applied, open, recover, recover_adopting};
-pub use peek::{Lacking, lacking};
+pub use peek::{Lacking, is_between, lacking};
 pub(crate) use stage::{fill, for_each};
 pub use uninstall::{Uninstalled, uninstall};
 

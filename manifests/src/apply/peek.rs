@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::patch::check_ranges;
 use super::stage::check_blocks;
-use super::{ApplyError, name_slots};
+use super::{ApplyError, journal, name_slots};
 use crate::folder::{self, Access, DiskError, InstallDir, LeafSource, Progress};
 use crate::hash::BlockMap;
 use crate::plan::{Op, Plan};
@@ -12,6 +12,14 @@ use crate::release::ReleaseManifest;
 
 /// Byte ranges of files, by their index in the manifest.
 pub type Lacking = Vec<(usize, Vec<Range<u64>>)>;
+
+/// Whether a commit was begun and not finished: then the files are partly of each release.
+///
+/// # Errors
+/// [`ApplyError::Disk`].
+pub fn is_between(dir: &InstallDir) -> Result<bool, ApplyError> {
+    Ok(journal::find(dir.fs())?.is_some())
+}
 
 /// Byte ranges that carrying out `plan` still has to fetch, by index in the manifest: what [`super::Applier::missing`]
 /// says after [`super::Applier::prepare`], as long as the files here are what the plan takes them for. Nothing is written.

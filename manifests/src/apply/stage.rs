@@ -336,13 +336,7 @@ pub(super) fn check_blocks(
     if found.identity == *identity {
         return Ok(BlockMap::all(identity.len));
     }
-    let mut have = BlockMap::none(identity.len);
-    for (block, (found, right)) in (0u64..).zip(found.leaves.iter().zip(leaves.unwrap_or_default())) {
-        if found == right {
-            have.mark(hash::block_range(block, identity.len));
-        }
-    }
-    Ok(have)
+    Ok(BlockMap::equal(identity.len, &found.leaves, leaves.unwrap_or_default()))
 }
 
 /// Marks the blocks of `data`, which begins at a block's start, that have the right leaf.

@@ -15,7 +15,8 @@ use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::{
-    DiskError, Fs, InstallDir, LEAVES, LeafSource, ensure_dir, get, is_absent, put, remove_if_there,
+    Access, DiskError, Fs, InstallDir, LEAVES, LeafSource, Meta, ensure_dir, get, is_absent, put, put_cached,
+    remove_if_there,
 };
 use crate::hash::{self, GROUP, Hash, LeafChanges, Tree};
 use crate::release::FileIdentity;
@@ -105,7 +106,8 @@ impl InstallDir {
         }
         ensure_dir(&*self.fs, LEAVES)?;
         match old.and_then(|(like, old)| self.difference(like, old.leaves(), tree.leaves())) {
-            Some(changes) => put(&*self.fs, &changed_path(identity), &changes.encode())?,
+            // They are held against the root whenever they are read.
+            Some(changes) => put_cached(&*self.fs, &changed_path(identity), &changes.encode())?,
             None => {
                 // They must never be those of other leaves than lie there.
                 remove_if_there(&*self.fs, &groups_path(identity))?;
@@ -212,18 +214,29 @@ fn changed_path(identity: &FileIdentity) -> String {
     format!("{LEAVES}/{identity}.changed")
 }
 
-/// Not checked yet.
+/// Not checked yet. They are read to where they stay: of a large file they are many megabytes.
 fn read_whole(fs: &dyn Fs, identity: &FileIdentity) -> Option<Arc<[Hash]>> {
-    let max = hash::leaf_count(identity.len).checked_mul(32)?;
-    leaves_of(&get(fs, &whole_path(identity), max).ok()??)
+    let file = fs.open(&whole_path(identity), Access::Read).ok()?;
+    let Meta::File { guard, .. } = file.meta().ok()? else { return None };
+    let count = hash::leaf_count(identity.len);
+    if count.checked_mul(32) != Some(guard.len) {
+        return None;
+    }
+    let mut leaves: Arc<[Hash]> = std::iter::repeat_n([0; 32], usize::try_from(count).ok()?).collect();
+    let bytes = Arc::get_mut(&mut leaves)?.as_flattened_mut();
+    let mut done = 0;
+    while let Some(rest) = bytes.get_mut(done..).filter(|rest| !rest.is_empty()) {
+        match file.read_at(done as u64, rest).ok()? {
+            0 => return None,
+            some => done += some,
+        }
+    }
+    Some(leaves)
 }
 
 /// All leaves with the nodes above them, checked.
 fn read_tree(fs: &dyn Fs, identity: &FileIdentity) -> Option<Tree> {
     let leaves = read_whole(fs, identity)?;
-    if leaves.len() as u64 != hash::leaf_count(identity.len) {
-        return None;
-    }
     let right = |tree: &Tree| tree.is_of(identity);
     let known = read_groups(fs, identity, &leaves);
     let quick = known.map(|nodes| Tree::from_groups(Arc::clone(&leaves), nodes)).filter(right);

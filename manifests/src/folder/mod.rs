@@ -231,13 +231,13 @@ impl InstallDir {
         bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default()
     }
 
-    /// Replaces the ledger.
+    /// Replaces the ledger; a power cut may bring back the one before.
     ///
     /// # Errors
     /// [`DiskError`].
     pub fn put_ledger(&self, ledger: &Ledger) -> Result<(), DiskError> {
         let bytes = serde_json::to_vec(ledger).map_err(io::Error::other);
-        put(&*self.fs, LEDGER_FILE, &bytes.map_err(DiskError::at("encode", LEDGER_FILE))?)
+        put_soon(&*self.fs, LEDGER_FILE, &bytes.map_err(DiskError::at("encode", LEDGER_FILE))?)
     }
 
     /// A small file of the launcher's own in `.samara/` (`name` is one part), at most `max` bytes.
@@ -258,6 +258,16 @@ impl InstallDir {
         put(&*self.fs, &path, bytes)
     }
 
+    /// The same where the file before it is as good after a power cut: its content is waited for, its name is not.
+    ///
+    /// # Errors
+    /// [`DiskError`]; the file that was there stays.
+    pub fn put_soon(&self, name: &SafePath, bytes: &[u8]) -> Result<(), DiskError> {
+        let path = format!("{PRIVATE}/{name}");
+        ensure_parents(&*self.fs, &path)?;
+        put_soon(&*self.fs, &path, bytes)
+    }
+
     /// The same for what is checked whenever it is read, and can be had again: in one step, but no disk is waited for. A
     /// power cut may take it or leave anything in its place.
     ///
@@ -266,11 +276,7 @@ impl InstallDir {
     pub fn put_cached(&self, name: &SafePath, bytes: &[u8]) -> Result<(), DiskError> {
         let path = format!("{PRIVATE}/{name}");
         ensure_parents(&*self.fs, &path)?;
-        let beside = format!("{path}.tmp");
-        remove_if_there(&*self.fs, &beside)?;
-        let file = self.fs.open(&beside, Access::Create).map_err(DiskError::at("create", &beside))?;
-        file.write_at(0, bytes).map_err(DiskError::at("write", &beside))?;
-        self.fs.rename(&beside, &path).map_err(DiskError::at("replace", &path))
+        put_cached(&*self.fs, &path, bytes)
     }
 }
 
@@ -350,11 +356,25 @@ pub(crate) fn get(fs: &dyn Fs, path: &str, max: u64) -> Result<Option<Vec<u8>>, 
 
 /// Writes a small file durably: beside, synced, renamed, the folder synced.
 pub(crate) fn put(fs: &dyn Fs, path: &str, bytes: &[u8]) -> Result<(), DiskError> {
-    let beside = format!("{path}.tmp");
-    write_synced(fs, &beside, bytes)?;
-    fs.rename(&beside, path).map_err(DiskError::at("replace", path))?;
+    put_soon(fs, path, bytes)?;
     let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
     fs.sync_dir(folder).map_err(DiskError::at("sync the folder", folder))
+}
+
+/// As [`put`], but its name may be the file's before until something else syncs the folder.
+pub(crate) fn put_soon(fs: &dyn Fs, path: &str, bytes: &[u8]) -> Result<(), DiskError> {
+    let beside = format!("{path}.tmp");
+    write_synced(fs, &beside, bytes)?;
+    fs.rename(&beside, path).map_err(DiskError::at("replace", path))
+}
+
+/// Writes a small file in one step, durable whenever the system likes; see [`InstallDir::put_cached`].
+pub(crate) fn put_cached(fs: &dyn Fs, path: &str, bytes: &[u8]) -> Result<(), DiskError> {
+    let beside = format!("{path}.tmp");
+    remove_if_there(fs, &beside)?;
+    let file = fs.open(&beside, Access::Create).map_err(DiskError::at("create", &beside))?;
+    file.write_at(0, bytes).map_err(DiskError::at("write", &beside))?;
+    fs.rename(&beside, path).map_err(DiskError::at("replace", path))
 }
 
 /// Writes a file from scratch and syncs it; the name is not durable until its folder is.

@@ -6,7 +6,7 @@ use std::ops::Range;
 use super::patch::{self, add_source};
 use super::{Costs, Entry, Local, Op, Piece, Plan, PlanOptions, Removal, Retired};
 use crate::folder::LeafSource;
-use crate::hash::{BLOCK_LEN, BlockMap, Hash, block_range};
+use crate::hash::BlockMap;
 use crate::path::SafePath;
 use crate::release::{FileIdentity, FileKind, ManifestFile, Policy, ReleaseManifest};
 
@@ -169,7 +169,7 @@ impl<'a> Builder<'a> {
             let mut have = BlockMap::none(id.len);
             let mut from = Vec::new();
             if let Some(old) = old {
-                have = equal_blocks(&id, old, &new_leaves);
+                have = BlockMap::equal(id.len, old, &new_leaves);
                 let pieces = have.ranges(true).into_iter().map(|range| Piece { at: range.start, range });
                 add_source(&mut from, &file.path, pieces.collect());
             }
@@ -344,38 +344,21 @@ fn folders_above<'p>(paths: impl Iterator<Item = &'p SafePath>) -> BTreeSet<Safe
     all
 }
 
-fn equal_blocks(target: &FileIdentity, old: &[Hash], new: &[Hash]) -> BlockMap {
-    let mut same = BlockMap::none(target.len);
-    for (block, (old, new)) in (0u64..).zip(old.iter().zip(new)) {
-        if old == new {
-            // A leaf covers what its block really holds, so equal leaves mean equal lengths too.
-            same.mark(block_range(block, target.len));
-        }
-    }
-    same
-}
-
 /// The blocks of `pieces` that `have` lacks; they are marked.
 fn take_new(pieces: &[Piece], have: &mut BlockMap) -> Vec<Piece> {
     let mut taken: Vec<Piece> = Vec::new();
     for piece in pieces {
-        let mut at = piece.range.start;
-        while at < piece.range.end {
-            let block = block_range(at / BLOCK_LEN, piece.range.end);
-            let (now, offset) = (block.end.max(at + 1), piece.at + (at - piece.range.start));
-            if !have.has(at / BLOCK_LEN) {
-                have.mark(at..now);
-                if !have.has(at / BLOCK_LEN) {
-                    break; // not whole blocks
+        for range in have.ranges_within(piece.range.clone(), false) {
+            let at = piece.at + (range.start - piece.range.start);
+            have.mark(range.clone());
+            match taken.last_mut() {
+                Some(last)
+                    if last.range.end == range.start && last.at + (range.start - last.range.start) == at =>
+                {
+                    last.range.end = range.end;
                 }
-                match taken.last_mut() {
-                    Some(last) if last.range.end == at && last.at + (at - last.range.start) == offset => {
-                        last.range.end = now;
-                    }
-                    _ => taken.push(Piece { at: offset, range: at..now }),
-                }
+                _ => taken.push(Piece { at, range }),
             }
-            at = now;
         }
     }
     taken

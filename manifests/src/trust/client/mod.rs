@@ -9,12 +9,14 @@ mod transport;
 mod state;
 mod bridge;
 mod resolve;
+mod listing;
 
 use std::path::Path;
 use std::sync::Arc;
 
 use sigstore_tuf::{TrustedMetadataSet, Updater, UpdaterConfig};
 
+pub use listing::{ListedRelease, Listing};
 pub use resolve::Resolved;
 pub use transport::{FetchError, FetchFuture, FolderTransport, Transport};
 

@@ -130,7 +130,7 @@ impl Client {
 }
 
 impl Current {
-    fn check_game(&self, game: &GameId) -> Result<(), TrustError> {
+    pub(super) fn check_game(&self, game: &GameId) -> Result<(), TrustError> {
         let targets = self.updater.trusted().targets_role("targets");
         let delegations = targets.and_then(|targets| targets.delegations.as_ref());
         let role = release_role(game);
@@ -140,7 +140,7 @@ impl Current {
         Err(TrustError::NotFound(format!("game {game}")))
     }
 
-    async fn info(&mut self, path: &str) -> Result<Option<TargetFile>, TrustError> {
+    pub(super) async fn info(&mut self, path: &str) -> Result<Option<TargetFile>, TrustError> {
         let found = self.updater.get_target_info(path, self.at).await;
         let found = found.map_err(|error| self.bridge.explain(error))?;
         self.bridge.check()?;

@@ -163,6 +163,31 @@ fn a_channel_leads_to_a_manifest() {
 }
 
 #[test]
+fn what_there_is_is_listed_newest_first() {
+    let mut world = World::new();
+    world.studio.publish("2", 2, START);
+    let mut client = world.client();
+    assert_eq!(now(client.listing(&game())).unwrap_err().code(), "E-TRUST-NOT-REFRESHED");
+    now(client.refresh(START, Freshness::Required)).unwrap();
+    world.network.asked();
+    let listing = now(client.listing(&game())).unwrap();
+    let releases: Vec<_> =
+        listing.releases.iter().map(|one| (one.version.as_str().to_owned(), one.sequence)).collect();
+    assert_eq!(releases, [("2".to_owned(), 2), ("1".to_owned(), 1)]);
+    assert!(listing.releases.iter().all(|one| one.manifest_bytes > 0));
+    assert_eq!(listing.channels, [stable()]);
+    assert!(world.network.asked().iter().all(|file| file.starts_with("metadata/")), "no manifest is fetched");
+    let nobody = GameId::parse("nobody").unwrap();
+    assert_eq!(now(client.listing(&nobody)).unwrap_err().code(), "E-TRUST-NOT-FOUND");
+    // What a stolen server signs is no release.
+    let target = manifest_target(&game(), &version("3"));
+    world.studio.repo.sign_online(&target, manifest("3", 3).encode().unwrap(), START).unwrap();
+    let mut client = world.client();
+    now(client.refresh(START, Freshness::Required)).unwrap();
+    assert_eq!(now(client.listing(&game())).unwrap().releases.len(), 2);
+}
+
+#[test]
 fn a_pack_list_is_followed_and_never_goes_back() {
     let mut world = World::new();
     world.studio.publish("2", 2, START);
