@@ -145,6 +145,12 @@ pub enum LaunchError {
         /// Bytes in wounds.
         bytes: u64,
     },
+    /// The game cannot be started.
+    #[error("the game cannot be started: {cause}")]
+    Launch {
+        /// Why not.
+        cause: String,
+    },
     /// No data of an earlier release are kept.
     #[error("no earlier release is kept in this folder")]
     RollbackNothing,
@@ -163,6 +169,35 @@ pub enum LaunchError {
         addr: String,
         /// What the system said.
         cause: String,
+    },
+    /// This launcher has nothing to be updated from.
+    #[error("this launcher does not update itself: {cause}")]
+    SelfNoSource {
+        /// Why not.
+        cause: String,
+    },
+    /// A new version of the launcher is not used.
+    #[error("version {release} of the launcher does not start here: {cause}")]
+    SelfFailed {
+        /// Which version.
+        release: String,
+        /// What happened.
+        cause: String,
+    },
+    /// A new version of the launcher was taken back.
+    #[error("version {release} of the launcher did not start and was taken back")]
+    SelfTakenBack {
+        /// Which version.
+        release: String,
+    },
+    /// There is no version of the launcher to go back to.
+    #[error("no update of the launcher is in place")]
+    SelfNothing,
+    /// The launcher's own repository was given as a game's.
+    #[error("{game} is the launcher itself, not a game")]
+    SelfNoGame {
+        /// What was given.
+        game: String,
     },
     /// The command line or a request is contradictory.
     #[error("{cause}")]
@@ -203,9 +238,15 @@ impl LaunchError {
             Self::NoSources { .. } => "E-NO-SOURCES",
             Self::RouteUnknown { .. } => "E-ROUTE-UNKNOWN",
             Self::Damaged { .. } => "E-DAMAGED",
+            Self::Launch { .. } => "E-LAUNCH",
             Self::RollbackNothing => "E-ROLLBACK-NOTHING",
             Self::RollbackIncomplete { .. } => "E-ROLLBACK-INCOMPLETE",
             Self::Listen { .. } => "E-LISTEN",
+            Self::SelfNoSource { .. } => "E-SELF-NO-SOURCE",
+            Self::SelfFailed { .. } => "E-SELF-FAILED",
+            Self::SelfTakenBack { .. } => "E-SELF-TAKEN-BACK",
+            Self::SelfNothing => "E-SELF-NOTHING",
+            Self::SelfNoGame { .. } => "E-SELF-NO-GAME",
             Self::Usage { .. } => "E-USAGE",
             Self::Internal { .. } => "E-INTERNAL",
         }
@@ -249,6 +290,9 @@ impl LaunchError {
                 "Choose one of these names (`launcher plan` shows what each costs), or leave --route out."
             }
             Self::Damaged { .. } => "Run verify --repair to heal them.",
+            Self::Launch { .. } => {
+                "Run verify --repair; if it stays, start the game from its folder and tell the game's studio."
+            }
             Self::RollbackNothing => {
                 "Each update keeps the release it replaces, as far as --undo-quota and the disk allow; older ones come by install --release."
             }
@@ -256,6 +300,15 @@ impl LaunchError {
                 "The installed release stays. With network, install --release VERSION brings the earlier one."
             }
             Self::Listen { .. } => "Choose another --listen address, or leave it out.",
+            Self::SelfNoSource { .. } => "Update it the way it was installed.",
+            Self::SelfFailed { .. } => {
+                "The version that runs stays, and this one is not taken again; the next one is. Tell the studio."
+            }
+            Self::SelfTakenBack { .. } => {
+                "The version before it runs. There is nothing to do; tell the studio."
+            }
+            Self::SelfNothing => "The launcher that starts is the one that was installed.",
+            Self::SelfNoGame { .. } => "The launcher updates itself: see launcher self status.",
             Self::Usage { .. } => "See launcher --help.",
             Self::Internal { .. } => "This is a mistake of ours: please report it with the lines above.",
         }

@@ -1,6 +1,7 @@
 //! What differs between platforms: which programs use a folder, and when one of them ends.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 
 /// A program that uses a folder.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -31,14 +32,59 @@ pub(crate) fn users(folder: &Path) -> Vec<User> {
     found
 }
 
+/// Which programs run from these folders, or have a file below open: one each. As [`users`], in one look at all of them,
+/// less thorough (a file that is only mapped is not found), and without other launchers.
+pub(crate) fn running(folders: &[PathBuf]) -> Vec<(PathBuf, User)> {
+    let known: Vec<(PathBuf, &PathBuf)> =
+        folders.iter().filter_map(|folder| Some((folder.canonicalize().ok()?, folder))).collect();
+    if known.is_empty() {
+        return Vec::new();
+    }
+    let of = |path: &Path| {
+        let is_in = |(real, _): &&(PathBuf, &PathBuf)| {
+            path.starts_with(real) && !path.starts_with(real.join(manifests::folder::PRIVATE))
+        };
+        known.iter().find(is_in).map(|(_, folder)| (*folder).clone())
+    };
+    let mut found = imp::running(&of);
+    found.retain(|(_, user)| user.pid != std::process::id());
+    found.sort();
+    found.dedup_by(|one, other| one.0 == other.0);
+    found
+}
+
+/// What a launcher tells a newer version of itself that it starts: the packaged program,
+pub(crate) const PACKAGED: &str = "SAMARA_PACKAGED";
+/// the version of that,
+pub(crate) const PACKAGED_VERSION: &str = "SAMARA_PACKAGED_VERSION";
+/// the version that is started,
+pub(crate) const RELEASE: &str = "SAMARA_RELEASE";
+/// and that somebody waits for it to come up.
+pub(crate) const WATCHED: &str = "SAMARA_WATCHED";
+
+/// Makes a program that is to be started one of its own, which neither Ctrl-C in our terminal nor our end reaches.
+pub(crate) fn set_apart(command: &mut Command) {
+    imp::set_apart(command);
+    not_of_ours(command);
+}
+
+/// What we were told by who started us is nothing to a program that we start.
+pub(crate) fn not_of_ours(command: &mut Command) {
+    for name in [PACKAGED, PACKAGED_VERSION, RELEASE, WATCHED] {
+        command.env_remove(name);
+    }
+}
+
 pub(crate) use imp::ended;
 
 #[cfg(target_os = "linux")]
 mod imp {
-    use std::fs;
-    use std::io::ErrorKind;
+    use std::fs::{self, File};
+    use std::io::{ErrorKind, Read as _};
     use std::os::unix::ffi::OsStrExt as _;
-    use std::path::Path;
+    use std::os::unix::process::CommandExt as _;
+    use std::path::{Path, PathBuf};
+    use std::process::Command;
 
     use rustix::process::{Pid, PidfdFlags, pidfd_open};
     use tokio::io::Interest;
@@ -56,11 +102,13 @@ mod imp {
             let pid: u32 = entry.file_name().to_str()?.parse().ok()?;
             Some((pid, entry.path()))
         });
+        let mut maps = Vec::new();
         let users = numbered.filter_map(|(pid, process)| {
             // Of the kernel's own threads, and of what belongs to others, nothing more can be seen either.
             let exe = fs::read_link(process.join("exe")).ok()?;
             let runs = is_below(&exe);
-            if !runs && !has_open(&process, &is_below) && !has_mapped(&process, &is_below) {
+            if !runs && !has_open(&process, &is_below) && !has_mapped(&process, folder, &is_below, &mut maps)
+            {
                 return None;
             }
             let program = Some(&exe).filter(|_| runs).and_then(|exe| file_name(exe));
@@ -68,6 +116,33 @@ mod imp {
             Some(User { pid, program })
         });
         users.collect()
+    }
+
+    pub(super) fn running(of: &dyn Fn(&Path) -> Option<PathBuf>) -> Vec<(PathBuf, User)> {
+        let Ok(processes) = fs::read_dir("/proc") else { return Vec::new() };
+        let ours = fs::read_link("/proc/self/exe").ok();
+        let numbered = processes.flatten().filter_map(|entry| {
+            let pid: u32 = entry.file_name().to_str()?.parse().ok()?;
+            Some((pid, entry.path()))
+        });
+        let found = numbered.filter_map(|(pid, process)| {
+            let exe = fs::read_link(process.join("exe")).ok().filter(|exe| Some(exe) != ours.as_ref())?;
+            if let Some(folder) = of(&exe) {
+                return Some((folder, User { pid, program: file_name(&exe)? }));
+            }
+            let open = fs::read_dir(process.join("fd")).ok()?;
+            let files = open.flatten().filter_map(|fd| {
+                let folder = of(&fs::read_link(fd.path()).ok()?)?;
+                fs::metadata(fd.path()).is_ok_and(|about| about.is_file()).then_some(folder)
+            });
+            let folder = files.into_iter().next()?;
+            Some((folder, User { pid, program: comm(&process)? }))
+        });
+        found.collect()
+    }
+
+    pub(super) fn set_apart(command: &mut Command) {
+        command.process_group(0);
     }
 
     /// Folders do not count: a shell, or a file manager that watches one, is in nobody's way.
@@ -87,13 +162,22 @@ mod imp {
         false
     }
 
-    /// A line is `range mode offset device inode path`.
-    fn has_mapped(process: &Path, is_below: &dyn Fn(&Path) -> bool) -> bool {
-        let Ok(maps) = fs::read(process.join("maps")) else { return false };
-        maps.split(|byte| *byte == b'\n').any(|line| {
-            let path = line.iter().position(|byte| *byte == b'/').and_then(|at| line.get(at..));
-            path.is_some_and(|path| is_below(Path::new(std::ffi::OsStr::from_bytes(path))))
-        })
+    /// A line is `range mode offset device inode path`. `maps` is what is read into: of all processes it is much.
+    fn has_mapped(
+        process: &Path,
+        folder: &Path,
+        is_below: &dyn Fn(&Path) -> bool,
+        maps: &mut Vec<u8>,
+    ) -> bool {
+        maps.clear();
+        let read = File::open(process.join("maps")).and_then(|mut file| file.read_to_end(maps));
+        let folder = folder.as_os_str().as_bytes();
+        read.is_ok()
+            && maps.split(|byte| *byte == b'\n').any(|line| {
+                let path = line.iter().position(|byte| *byte == b'/').and_then(|at| line.get(at..));
+                let path = path.filter(|path| path.starts_with(folder));
+                path.is_some_and(|path| is_below(Path::new(std::ffi::OsStr::from_bytes(path))))
+            })
     }
 
     fn file_name(path: &Path) -> Option<String> {
@@ -128,7 +212,9 @@ mod imp {
 
 #[cfg(windows)]
 mod imp {
-    use std::path::Path;
+    use std::os::windows::process::CommandExt as _;
+    use std::path::{Path, PathBuf};
+    use std::process::Command;
 
     use sysinfo::{ProcessRefreshKind, ProcessesToUpdate, System, UpdateKind};
 
@@ -151,6 +237,28 @@ mod imp {
         users.collect()
     }
 
+    pub(super) fn running(of: &dyn Fn(&Path) -> Option<PathBuf>) -> Vec<(PathBuf, User)> {
+        let mut system = System::new();
+        let exe = ProcessRefreshKind::nothing().with_exe(UpdateKind::OnlyIfNotSet);
+        system.refresh_processes_specifics(ProcessesToUpdate::All, true, exe);
+        let ours = std::env::current_exe().ok();
+        let found = system.processes().iter().filter_map(|(pid, process)| {
+            let exe = process.exe().filter(|exe| Some(*exe) != ours.as_deref())?;
+            let program = process.name().to_string_lossy().into_owned();
+            // Ours are told as the system resolves them, the programs as they were started.
+            let folder = of(exe).or_else(|| of(&exe.canonicalize().ok()?))?;
+            Some((folder, User { pid: pid.as_u32(), program }))
+        });
+        found.collect()
+    }
+
+    /// No console of ours, and a group of its own.
+    pub(super) fn set_apart(command: &mut Command) {
+        const DETACHED_PROCESS: u32 = 0x8;
+        const CREATE_NEW_PROCESS_GROUP: u32 = 0x200;
+        command.creation_flags(DETACHED_PROCESS | CREATE_NEW_PROCESS_GROUP);
+    }
+
     /// As names are compared here.
     fn plain(path: &Path) -> String {
         let text = path.to_string_lossy();
@@ -165,11 +273,17 @@ mod imp {
 
 #[cfg(not(any(target_os = "linux", windows)))]
 mod imp {
-    use std::path::Path;
+    use std::path::{Path, PathBuf};
 
     pub(super) fn users(_folder: &Path, _but: &Path) -> Vec<super::User> {
         Vec::new()
     }
+
+    pub(super) fn running(_of: &dyn Fn(&Path) -> Option<PathBuf>) -> Vec<(PathBuf, super::User)> {
+        Vec::new()
+    }
+
+    pub(super) fn set_apart(_command: &mut std::process::Command) {}
 
     pub(crate) async fn ended(_pid: u32) {
         std::future::pending().await

@@ -1,11 +1,16 @@
 //! The command line, as design.md has it.
 
+use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand};
+use clap::error::ErrorKind;
+use clap::{Args, CommandFactory as _, Parser, Subcommand};
 use manifests::route::Weights;
+
+use crate::cli::own_args::Own;
+use crate::shell::links::FILE_ENDING;
 
 use crate::engine::{
     DEFAULT_CHANNEL, Install, Linger, Operation, Options, Plan, Preference, Seed, Select, Sources, Update,
@@ -19,9 +24,40 @@ pub struct Cli {
     /// One JSON object a line on standard output instead of text.
     #[arg(long, global = true)]
     pub json: bool,
-    /// What to do.
+    /// A samara:// link or a .samara file: the window opens and adds its game, once its fingerprint was compared.
+    #[arg(value_name = "LINK", value_parser = parse_open)]
+    pub open: Option<String>,
+    /// What to do; without it the window opens.
     #[command(subcommand)]
-    pub action: Action,
+    pub action: Option<Deed>,
+}
+
+impl Cli {
+    /// Reads a command line, the program's name first.
+    ///
+    /// # Errors
+    /// It is not understood; or it is a request for help.
+    pub fn read<T: Into<OsString> + Clone>(line: impl IntoIterator<Item = T>) -> Result<Self, clap::Error> {
+        let cli = Self::try_parse_from(line)?;
+        // clap would have every option, --json too, exclude the actions.
+        if cli.open.is_some() && cli.action.is_some() {
+            let cause = "a link is opened by the window; it does not go with an action";
+            return Err(Self::command().error(ErrorKind::ArgumentConflict, cause));
+        }
+        Ok(cli)
+    }
+}
+
+/// What can be done: with games, and with the launcher itself.
+#[derive(Debug, Subcommand)]
+#[allow(clippy::large_enum_variant, reason = "a start makes one of them")]
+pub enum Deed {
+    /// With a game.
+    #[command(flatten)]
+    Game(Action),
+    /// Look after this launcher itself: its version, its updates, and the way back.
+    #[command(name = "self", subcommand)]
+    Own(Own),
 }
 
 /// The actions.
@@ -39,6 +75,8 @@ pub enum Action {
     Verify(VerifyArgs),
     /// Offer an installed game to other players until Ctrl-C.
     Seed(SeedArgs),
+    /// Start an installed game as its release says, and return.
+    Play(DirArgs),
     /// Say what is installed.
     Status(DirArgs),
     /// Remove the game's files and .samara; the player's own files stay.
@@ -65,7 +103,7 @@ pub struct SourceArgs {
 }
 
 impl SourceArgs {
-    fn sources(&self) -> Sources {
+    pub(super) fn sources(&self) -> Sources {
         Sources { peers: !self.no_peers, web: !self.no_web }
     }
 }
@@ -283,16 +321,14 @@ impl PlanArgs {
                 linger,
             }),
             // clap asks for all three or none.
-            _ => Plan::Update {
-                update: Update {
-                    dir: self.at.dir.clone(),
-                    sources,
-                    accept_expired: self.accept_expired,
-                    way,
-                    linger,
-                },
+            _ => Plan::Update(Update {
+                dir: self.at.dir.clone(),
                 select,
-            },
+                sources,
+                accept_expired: self.accept_expired,
+                way,
+                linger,
+            }),
         }
     }
 }
@@ -380,6 +416,7 @@ impl Action {
             }),
             Self::Update(args) => Operation::Update(Update {
                 dir: args.at.dir.clone(),
+                select: None,
                 sources: args.sources.sources(),
                 accept_expired: args.accept_expired,
                 way: args.way.preference(),
@@ -394,6 +431,7 @@ impl Action {
                 sources: args.sources.sources(),
             }),
             Self::Seed(args) => Operation::Seed(Seed { dir: args.at.dir.clone() }),
+            Self::Play(args) => Operation::Play { dir: args.dir.clone() },
             Self::Status(args) => Operation::Status { dir: args.dir.clone() },
             Self::Uninstall(args) => Operation::Uninstall { dir: args.at.dir.clone() },
         }
@@ -411,7 +449,7 @@ impl Action {
             Self::Rollback(args) => {
                 return Options { undo_quota: args.undo.undo_quota, wait, ..Options::default() };
             }
-            Self::Plan(_) | Self::Status(_) | Self::Uninstall(_) => {
+            Self::Plan(_) | Self::Play(_) | Self::Status(_) | Self::Uninstall(_) => {
                 return Options { wait, ..Options::default() };
             }
         };
@@ -439,12 +477,26 @@ impl Action {
             Self::Rollback(args) => args.wait.wait,
             Self::Verify(args) => args.wait.wait,
             Self::Uninstall(args) => args.wait.wait,
-            Self::Plan(_) | Self::Seed(_) | Self::Status(_) => false,
+            Self::Plan(_) | Self::Seed(_) | Self::Play(_) | Self::Status(_) => false,
         }
     }
 }
 
-fn parse_rate(text: &str) -> Result<u64, String> {
+/// Another word is a command that is not there, not something to open.
+fn parse_open(text: &str) -> Result<String, String> {
+    if text.starts_with("samara:") {
+        return Ok(text.to_owned());
+    }
+    let is_file = text.ends_with(FILE_ENDING);
+    // Desktops name a file by its address when the program also opens links.
+    let address = text.starts_with("file:").then(|| url::Url::parse(text).ok()?.to_file_path().ok());
+    // Another start may have another folder.
+    let path = address.unwrap_or_else(|| std::path::absolute(text).ok()).filter(|_| is_file);
+    let path = path.and_then(|path| path.into_os_string().into_string().ok());
+    path.ok_or_else(|| "expected a command, a samara:// link or a .samara file".to_owned())
+}
+
+pub(super) fn parse_rate(text: &str) -> Result<u64, String> {
     match parse_size(text)? {
         0 => Err("expected more than 0".to_owned()),
         rate => Ok(rate),
@@ -474,7 +526,6 @@ fn parse_seconds(text: &str) -> Result<Duration, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory as _;
 
     #[test]
     fn the_definition_is_consistent() {
@@ -484,11 +535,15 @@ mod tests {
     #[test]
     fn an_install_line_says_what_it_means() {
         let line =
-            "launcher install --repo http://h/ --trust root.json --game maple --dir d --no-peers --json";
-        let cli = Cli::try_parse_from(line.split(' ')).unwrap();
-        assert!(cli.json);
-        assert_eq!(cli.action.options().listen, None, "no peers: no listener");
-        let Operation::Install(install) = cli.action.operation() else { panic!("not an install") };
+            "launcher --json install --repo http://h/ --trust root.json --game maple --dir d --no-peers";
+        let cli = Cli::read(line.split(' ')).unwrap();
+        assert!(cli.json, "before the action");
+        let line = line.replace(" --json", "") + " --json";
+        let cli = Cli::read(line.split(' ')).unwrap();
+        assert!(cli.json, "and behind it");
+        let Some(Deed::Game(action)) = cli.action else { panic!("not a game's") };
+        assert_eq!(action.options().listen, None, "no peers: no listener");
+        let Operation::Install(install) = action.operation() else { panic!("not an install") };
         assert_eq!(install.select, Select::Channel("stable".to_owned()));
         assert_eq!(install.sources, Sources { peers: false, web: true });
         assert_eq!(install.linger, Linger::No);
@@ -502,8 +557,24 @@ mod tests {
             "launcher install --repo u --trust r --game g --dir d --channel c --release 1",
             "launcher seed --dir d --upload-limit 0",
             "launcher update --dir d --seed --seed-for 3",
+            "launcher updaet",
+            "launcher samara://add update --dir d",
         ] {
-            assert!(Cli::try_parse_from(line.split(' ')).is_err(), "{line}");
+            assert!(Cli::read(line.split(' ')).is_err(), "{line}");
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_a_desktop_opens_is_a_link_a_path_or_a_files_address() {
+        for (text, open) in [
+            ("samara://add?repo=x", Some("samara://add?repo=x")),
+            ("/a/b c.samara", Some("/a/b c.samara")),
+            ("file:///a/b%20c.samara", Some("/a/b c.samara")),
+            ("file:///a/b.txt", None),
+            ("https://h/a.samara.html", None),
+        ] {
+            assert_eq!(parse_open(text).ok().as_deref(), open, "{text}");
         }
     }
 

@@ -70,6 +70,15 @@ fn result(outcome: &Outcome) -> Value {
         Outcome::Installed(summary) => installed(summary),
         Outcome::Planned(report) => planned(report),
         Outcome::Verified(report) => verified(report),
+        Outcome::Started(playing) => {
+            json!({ "event": "done", "program": playing.program, "pid": playing.pid })
+        }
+        Outcome::Root(bytes) => json!({ "event": "done", "bytes": bytes.len() }),
+        Outcome::Looked(offer) => json!({ "event": "done", "game": offer.game, "release": offer.release }),
+        Outcome::Listed(list) => {
+            let releases: Vec<&str> = list.releases.iter().map(|one| one.release.as_str()).collect();
+            json!({ "event": "done", "game": list.game, "releases": releases })
+        }
         Outcome::Seeded { uploaded_bytes } => json!({ "event": "done", "bytes_uploaded": uploaded_bytes }),
         Outcome::Status(report) => status(report),
         Outcome::Uninstalled(report) => uninstalled(report),
@@ -88,6 +97,7 @@ fn installed(summary: &Summary) -> Value {
         "bytes_peers": summary.sources.all_peers(),
         "bytes_web": summary.sources.web,
         "bytes_origin": summary.sources.origin(),
+        "bytes_uploaded": summary.uploaded_bytes,
         "bytes_written": summary.written_bytes,
         "temp_bytes_peak": summary.temp_peak_bytes,
         "commit_seconds": summary.commit_window.as_secs_f64(),

@@ -3,19 +3,23 @@
 pub mod args;
 mod human;
 mod json;
+mod own;
+pub mod own_args;
 
+use std::ffi::OsString;
 use std::io::{BufRead as _, IsTerminal as _, Write as _};
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use clap::Parser as _;
 use tokio::sync::mpsc;
 
-use crate::cli::args::{Action, Cli};
+use crate::cli::args::{Action, Cli, Deed};
+use crate::cli::own_args::Own;
 use crate::engine::{
     Command, Engine, EngineHandle, Event, Failure, Happened, Operation, Outcome, Snapshot, TaskId,
 };
 use crate::error::LaunchError;
+use crate::selfupdate::{self, Kind};
 
 /// Exit status after an error.
 const FAILED: u8 = 1;
@@ -31,7 +35,16 @@ const TASK: TaskId = TaskId(1);
 /// Runs the program: reads the command line, does it, says how it ended.
 #[must_use]
 pub fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
+    let line: Vec<OsString> = std::env::args_os().collect();
+    let read = Cli::read(line.clone());
+    init_log();
+    // A newer version may understand what this one does not.
+    if let Some(kind) = kind(&read)
+        && let Some(ended) = selfupdate::start::begin(kind, line.get(1..).unwrap_or_default())
+    {
+        return ended;
+    }
+    let cli = match read {
         Ok(cli) => cli,
         Err(error) if error.use_stderr() && std::env::args_os().any(|arg| arg == "--json") => {
             let mut screen = Screen { json: true, told: false, line: human::Line::new() };
@@ -46,9 +59,13 @@ pub fn main() -> ExitCode {
             return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(USAGE));
         }
     };
-    init_log();
     let mut screen = Screen { json: cli.json, told: false, line: human::Line::new() };
-    if let Action::Uninstall(args) = &cli.action
+    let action = match cli.action {
+        None => return window(&mut screen, cli.open.as_deref().unwrap_or_default()),
+        Some(Deed::Own(own)) => return own::run(&own, &mut screen),
+        Some(Deed::Game(action)) => action,
+    };
+    if let Action::Uninstall(args) = &action
         && !args.yes
         && !confirmed(&args.at.dir)
     {
@@ -56,13 +73,47 @@ pub fn main() -> ExitCode {
         screen.fail(&(&LaunchError::Usage { cause }).into());
         return ExitCode::from(FAILED);
     }
-    ExitCode::from(match run(&cli.action, &mut screen) {
+    ExitCode::from(match run(&action, &mut screen) {
         Ok(status) => status,
         Err(error) => {
             screen.fail(&(&error).into());
             FAILED
         }
     })
+}
+
+/// What is started by a newer version, if there is one; none for what the packaged program does itself: whatever has become
+/// of its updates, the way back works.
+fn kind(read: &Result<Cli, clap::Error>) -> Option<Kind> {
+    match read {
+        Ok(Cli { action: Some(Deed::Own(Own::Rollback | Own::Probe)), .. }) => None,
+        // That there is nothing to show a window on is no version's fault.
+        Ok(Cli { action: None, json: false, .. }) if has_display() => Some(Kind::Window),
+        Ok(_) | Err(_) => Some(Kind::Line),
+    }
+}
+
+fn has_display() -> bool {
+    let is_set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    !cfg!(target_os = "linux") || ["DISPLAY", "WAYLAND_DISPLAY", "WAYLAND_SOCKET"].into_iter().any(is_set)
+}
+
+/// Without a word about what to do, the window opens: that is what a click on the program does.
+fn window(screen: &mut Screen, open: &str) -> ExitCode {
+    if screen.json {
+        let cause = "say what to do: the window prints no JSON".to_owned();
+        screen.fail(&(&LaunchError::Usage { cause }).into());
+        return ExitCode::from(USAGE);
+    }
+    match crate::gui::run(open) {
+        Ok(crate::gui::Closed::Quit) => ExitCode::SUCCESS,
+        Ok(crate::gui::Closed::HandedOver) => selfupdate::start::handed_over(),
+        Ok(crate::gui::Closed::Restart) => selfupdate::start::again(),
+        Err(error) => {
+            screen.fail(&(&error).into());
+            ExitCode::from(FAILED)
+        }
+    }
 }
 
 /// Logs go to standard error when `RUST_LOG` asks for them.
@@ -87,6 +138,10 @@ fn confirmed(dir: &std::path::Path) -> bool {
 
 fn run(action: &Action, screen: &mut Screen) -> Result<u8, LaunchError> {
     let handle = Engine::start(action.options())?;
+    selfupdate::start::came_up(Kind::Line);
+    if let Some(release) = selfupdate::start::untold() {
+        screen.say(&LaunchError::SelfTakenBack { release }.to_string());
+    }
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -194,8 +249,7 @@ impl Screen {
     fn event(&mut self, what: Happened) -> Option<u8> {
         match what {
             Happened::Note(_) if self.json && self.told => {}
-            Happened::Note(text) if self.json => self.print(&json::note(&text)),
-            Happened::Note(text) => self.line.say(&text),
+            Happened::Note(text) => self.say(&text),
             Happened::Done { outcome, lingers } => return self.done(&outcome, lingers),
             Happened::Ended => {
                 self.line.clear();
@@ -234,6 +288,15 @@ impl Screen {
             Some(_) => Some(DAMAGED),
             None if lingers => None,
             None => Some(0),
+        }
+    }
+
+    /// A line worth knowing.
+    fn say(&mut self, text: &str) {
+        if self.json {
+            self.print(&json::note(text));
+        } else {
+            self.line.say(text);
         }
     }
 

@@ -9,7 +9,7 @@ use tokio::sync::{Notify, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::engine::command::TaskId;
-use crate::engine::snapshot::{Event, Happened, Phase, Snapshot, TaskView};
+use crate::engine::snapshot::{Event, Happened, Phase, Playing, Snapshot, TaskView};
 use crate::error::LaunchError;
 
 /// The shortest time between two snapshots, unless a phase changes.
@@ -24,6 +24,7 @@ pub type Wake = Arc<dyn Fn() + Send + Sync>;
 pub(crate) struct Board {
     rows: Mutex<BTreeMap<TaskId, Row>>,
     listen: OnceLock<SocketAddr>,
+    playing: Mutex<Vec<Playing>>,
     changed: Notify,
     urgent: Notify,
 }
@@ -38,6 +39,7 @@ impl Board {
         Arc::new(Self {
             rows: Mutex::default(),
             listen: OnceLock::new(),
+            playing: Mutex::default(),
             changed: Notify::new(),
             urgent: Notify::new(),
         })
@@ -66,6 +68,16 @@ impl Board {
         self.urgent.notify_one();
     }
 
+    /// Tells which games run.
+    pub(crate) fn playing(&self, now: Vec<Playing>) {
+        let mut playing = self.playing.lock().unwrap_or_else(PoisonError::into_inner);
+        if *playing != now {
+            *playing = now;
+            drop(playing);
+            self.urgent.notify_one();
+        }
+    }
+
     fn update(&self, task: TaskId, change: impl FnOnce(&mut TaskView)) {
         let mut rows = self.rows();
         let Some(row) = rows.get_mut(&task) else { return };
@@ -91,7 +103,8 @@ impl Board {
             row.rates.sample(now, &mut row.view);
         }
         let tasks = rows.values().map(|row| row.view.clone()).collect();
-        Snapshot { tasks, listen: self.listen.get().copied() }
+        let playing = self.playing.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        Snapshot { tasks, listen: self.listen.get().copied(), playing }
     }
 
     /// Publishes snapshots until the engine ends.

@@ -28,7 +28,7 @@ use crate::engine::packs::aside;
 use crate::engine::packs::keep::Offering;
 use crate::engine::packs::phase::{self, Decision, Question};
 use crate::engine::packs::setup::Chosen;
-use crate::engine::snapshot::{Phase, SourceBytes, Summary};
+use crate::engine::snapshot::{Phase, Summary};
 use crate::engine::transfer::{Ended, Transfer};
 use crate::engine::vacant::vacate;
 use crate::error::LaunchError;
@@ -53,27 +53,33 @@ pub(crate) async fn reach(
     let mut summary = Summary {
         game: manifest.game.to_string(),
         release: manifest.version.to_string(),
+        sequence: manifest.sequence,
         ..Summary::default()
     };
-    for round in 1.. {
+    let mut round = 1;
+    let done = loop {
         match attempt(context, task, goal, local.take(), &mut summary).await {
-            Ok(()) => break,
             Err(LaunchError::Apply(
                 error @ (ApplyError::Changed(_) | ApplyError::Incomplete(_) | ApplyError::Damaged(_)),
             )) if round < ROUNDS => task.note(format!("{error}; trying once more")),
-            Err(error) => return Err(told_full(goal, &summary, error)),
+            done => break done,
         }
+        round += 1;
+    };
+    if done.is_ok() {
+        // What did not come over the network was here.
+        let local = manifest.total_bytes().saturating_sub(summary.sources.network());
+        summary.sources.local = local;
+        task.update(|view| view.sources.local = local);
     }
-    // What did not come over the network was here.
-    let local = manifest.total_bytes().saturating_sub(summary.sources.network());
-    summary.sources.local = local;
-    task.update(|view| view.sources.local = local);
+    if done.is_err() || summary.changed {
+        ledger::add(&goal.dir, &summary.release, &summary.sources, summary.uploaded_bytes);
+    }
     summary.elapsed = begun.elapsed();
-    if summary.changed {
-        let reused = SourceBytes { local, ..SourceBytes::default() };
-        ledger::add(&goal.dir, &summary.release, &reused, 0);
+    match done {
+        Ok(()) => Ok(summary),
+        Err(error) => Err(told_full(goal, &summary, error)),
     }
-    Ok(summary)
 }
 
 async fn attempt(
@@ -147,7 +153,7 @@ async fn attempt(
             fetch_and_commit(context, task, goal, (applier, missing), &content, summary).await
         }))
         .await;
-    phase::end(offering, &goal.dir, summary).await;
+    phase::end(offering, summary).await;
     if done.is_ok() {
         let dir = goal.dir.clone();
         blocking(move || {
@@ -356,7 +362,7 @@ async fn fetch_and_commit(
     }
     let traffic = transfer.end().await;
     summary.sources = summary.sources.plus(&traffic.received);
-    ledger::add(&goal.dir, &summary.release, &traffic.received, traffic.sent);
+    summary.uploaded_bytes += traffic.sent;
     match (ended?, committed) {
         (Ended::Stopped, _) => Err(LaunchError::Paused),
         (Ended::Complete, Some(committed)) => committed,
@@ -397,8 +403,12 @@ async fn commit(
     applier: Arc<Applier>,
     summary: &mut Summary,
 ) -> Result<(), LaunchError> {
-    // The game may have been started since the download began.
-    vacate(context, task, applier.dir().path()).await?;
+    // The game may have been started since the download began. The disk works meanwhile.
+    let staged = applier.clone();
+    let synced = blocking(move || Ok(staged.sync()?));
+    let (vacated, synced) = tokio::join!(vacate(context, task, applier.dir().path()), synced);
+    vacated?;
+    synced?;
     task.enter(Phase::Applying, 0);
     let meter = CommitMeter::new(task);
     let (applied, window): (Applied, _) =

@@ -25,8 +25,22 @@ pub enum Command {
         /// Which one.
         task: TaskId,
     },
+    /// How fast everything together may be, from now on.
+    Limits(Rates),
+    /// Tell of programs that run from these folders, in [`crate::engine::Snapshot::playing`], from now on. Takes the
+    /// place of what was watched before.
+    Watch(Vec<PathBuf>),
     /// Pause everything and end the engine.
     Shutdown,
+}
+
+/// Bytes per second over all operations; none for no limit, 0 for not at all.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Rates {
+    /// Received from peers and web seeds.
+    pub download: Option<u64>,
+    /// Sent to peers.
+    pub upload: Option<u64>,
 }
 
 /// One piece of work on one install folder.
@@ -52,6 +66,20 @@ pub enum Operation {
         /// The install folder.
         dir: PathBuf,
     },
+    /// Ask what the repository offers; nothing is installed, and no folder of a game is touched.
+    Look(Look),
+    /// List the releases and channels that the repository has of a game, for somebody who chooses one.
+    Releases(Releases),
+    /// Fetch the trust root that a repository shows, for a player to compare its fingerprint: nothing is believed yet.
+    Root {
+        /// The repository's public folder, as an http or https address.
+        repo: String,
+    },
+    /// Start the installed game as its release says. It goes on when the engine ends.
+    Play {
+        /// The install folder.
+        dir: PathBuf,
+    },
     /// Remove the game's files, and none that are not the game's.
     Uninstall {
         /// The install folder.
@@ -60,7 +88,7 @@ pub enum Operation {
 }
 
 impl Operation {
-    /// The install folder it works on.
+    /// The folder it works on: the install, but for [`Operation::Look`] and [`Operation::Releases`]; none for [`Operation::Root`].
     #[must_use]
     pub fn dir(&self) -> &Path {
         match self {
@@ -69,7 +97,12 @@ impl Operation {
             Self::Plan(plan) => plan.dir(),
             Self::Verify(verify) => &verify.dir,
             Self::Seed(seed) => &seed.dir,
-            Self::Rollback { dir } | Self::Status { dir } | Self::Uninstall { dir } => dir,
+            Self::Look(look) => &look.memory,
+            Self::Releases(releases) => &releases.memory,
+            Self::Root { .. } => Path::new(""),
+            Self::Rollback { dir } | Self::Status { dir } | Self::Play { dir } | Self::Uninstall { dir } => {
+                dir
+            }
         }
     }
 }
@@ -104,6 +137,8 @@ pub struct Install {
 pub struct Update {
     /// The install folder.
     pub dir: PathBuf,
+    /// A channel, which is followed from now on, or one release, an older one too; none for the channel it follows.
+    pub select: Option<Select>,
     /// Where bytes may come from.
     pub sources: Sources,
     /// Go on with metadata that has expired: signatures and versions are checked all the same.
@@ -120,11 +155,11 @@ pub enum Plan {
     /// Of an install; nothing of it is left behind.
     Install(Install),
     /// Of an update.
-    Update {
-        /// As the update would be asked for.
-        update: Update,
-        /// Another release than the one its channel points at.
-        select: Option<Select>,
+    Update(Update),
+    /// Of going back to the release before.
+    Rollback {
+        /// The install folder.
+        dir: PathBuf,
     },
 }
 
@@ -134,7 +169,8 @@ impl Plan {
     pub fn dir(&self) -> &Path {
         match self {
             Self::Install(install) => &install.dir,
-            Self::Update { update, .. } => &update.dir,
+            Self::Update(update) => &update.dir,
+            Self::Rollback { dir } => dir,
         }
     }
 }
@@ -157,6 +193,36 @@ pub struct Verify {
 pub struct Seed {
     /// The install folder.
     pub dir: PathBuf,
+}
+
+/// See [`Operation::Look`].
+#[derive(Debug, Clone)]
+pub struct Look {
+    /// The repository's public folder, as an http or https address.
+    pub repo: String,
+    /// The pinned root.json.
+    pub trust_root: PathBuf,
+    /// The game's id in the repository.
+    pub game: String,
+    /// Which release is asked about.
+    pub select: Select,
+    /// The sequence of the installed release, where there is one: a channel that points below it offers nothing.
+    pub installed: Option<u64>,
+    /// Where what this root has vouched for is remembered. One look at a time uses it.
+    pub memory: PathBuf,
+}
+
+/// See [`Operation::Releases`].
+#[derive(Debug, Clone)]
+pub struct Releases {
+    /// The repository's public folder, as an http or https address.
+    pub repo: String,
+    /// The pinned root.json.
+    pub trust_root: PathBuf,
+    /// The game's id in the repository.
+    pub game: String,
+    /// As [`Look::memory`]: neither runs while the other does.
+    pub memory: PathBuf,
 }
 
 /// Which release to install.

@@ -135,7 +135,8 @@ pub(crate) async fn keep(
     blocking(move || {
         let name = file_name(&manifest)?;
         let content = Content::check(manifest, &bytes)?;
-        dir.put(&name, &bytes)?;
+        // Checked whenever it is read.
+        dir.put_cached(&name, &bytes)?;
         Ok(content)
     })
     .await

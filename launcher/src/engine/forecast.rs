@@ -13,6 +13,7 @@ use crate::engine::install::{self, Intent};
 use crate::engine::packs::phase::Decision;
 use crate::engine::record::Before;
 use crate::engine::releases;
+use crate::engine::rollback;
 use crate::engine::snapshot::{CandidateView, PlanReport};
 use crate::error::LaunchError;
 
@@ -28,11 +29,11 @@ pub(crate) async fn forecast(context: &Context, task: &Task, plan: Plan) -> Resu
             before.restore(&path);
             planned
         }
-        Plan::Update { update, select } => {
-            let mut intent = install::to_update(task, update).await?;
-            intent.select = select.unwrap_or(intent.select);
+        Plan::Update(update) => {
+            let intent = install::to_update(task, update).await?;
             Box::pin(ask(context, task, intent)).await
         }
+        Plan::Rollback { dir } => Box::pin(rollback::forecast(task, dir)).await,
     }
 }
 
@@ -73,6 +74,7 @@ fn view(candidate: &Candidate, chosen: &Arc<Candidate>) -> CandidateView {
         pack_bytes: costs.network.pack,
         index_bytes: costs.network.index,
         written_bytes: costs.disk_written,
+        written_files: costs.files_written,
         temp_bytes: costs.temp_peak,
         cpu: Duration::from_micros(costs.cpu_micros),
         time: Duration::from_micros(costs.time_micros),

@@ -155,8 +155,11 @@ pub(crate) async fn to_update(task: &Task, request: Update) -> Result<Intent, La
             repo: Repository::parse(&record.repo)?,
             root: root.ok_or_else(|| damaged("it is missing".to_owned()))?,
             game: GameId::parse(&state.game).map_err(|error| damaged(error.to_string()))?,
-            select: Select::Channel(record.channel.clone()),
-            channel: record.channel,
+            channel: match &request.select {
+                Some(Select::Channel(name)) => name.clone(),
+                _ => record.channel.clone(),
+            },
+            select: request.select.clone().unwrap_or(Select::Channel(record.channel)),
             depth: Depth::Quick,
             sources: request.sources,
             accept_expired: request.accept_expired,
@@ -190,8 +193,7 @@ async fn follow(
     let quota = context.options.pack_quota;
     let mut summary = Box::pin(change::reach(context, task, &goal, None)).await?;
     blocking(move || {
-        (record.pending, record.hints) = (None, found.hints);
-        record.save(&goal.dir)?;
+        record.settle(found.hints, &goal.dir)?;
         content::forget_others(&goal.dir, &goal.target.manifest);
         keep::tidy(&goal.dir, keep::quota(quota, goal.target.manifest.total_bytes()), &found.gone);
         Ok(())
@@ -228,6 +230,7 @@ fn unchanged(dir: &InstallDir) -> Result<Summary, LaunchError> {
     Ok(Summary {
         game: manifest.game.to_string(),
         release: manifest.version.to_string(),
+        sequence: manifest.sequence,
         sources: SourceBytes { local: manifest.total_bytes(), ..SourceBytes::default() },
         ..Summary::default()
     })

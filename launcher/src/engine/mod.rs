@@ -11,6 +11,9 @@ pub mod http;
 mod context;
 mod meter;
 mod vacant;
+mod players;
+mod launch;
+mod play;
 mod sources;
 mod transfer;
 mod record;
@@ -23,25 +26,28 @@ mod packs;
 mod neighbours;
 mod change;
 mod releases;
+mod versions;
 mod install;
+mod rollback;
 mod forecast;
 mod seed;
 mod check;
-mod rollback;
 mod status;
 mod operations;
 mod runtime;
 
 pub use board::Wake;
 pub use command::{
-    Command, DEFAULT_CHANNEL, Install, Linger, Operation, Plan, Preference, Seed, Select, Sources, TaskId,
-    Update, Verify,
+    Command, DEFAULT_CHANNEL, Install, Linger, Look, Operation, Plan, Preference, Rates, Releases, Seed,
+    Select, Sources, TaskId, Update, Verify,
 };
 pub use options::Options;
+pub(crate) use play::program;
 pub use runtime::{Engine, EngineHandle};
 pub use snapshot::{
-    CandidateView, Event, Failure, Happened, Outcome, Phase, PlanReport, Snapshot, SourceBytes, StatusReport,
-    Summary, TaskView, UninstallReport, VerifyReport, WoundView,
+    CandidateView, ChannelView, Event, Failure, Happened, Offer, Outcome, Phase, PlanReport, Playing,
+    ReleaseList, ReleaseView, Snapshot, SourceBytes, StatusReport, Summary, TaskView, UninstallReport,
+    VerifyReport, WoundView,
 };
 
 #[cfg(test)]

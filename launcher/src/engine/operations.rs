@@ -12,7 +12,7 @@ use crate::engine::context::Context;
 use crate::engine::meter::{Meter, blocking, opening, tell_recovered};
 use crate::engine::snapshot::{Happened, Outcome, Phase, Summary, UninstallReport};
 use crate::engine::vacant::vacate;
-use crate::engine::{check, forecast, install, rollback, seed, status};
+use crate::engine::{check, forecast, install, play, releases, rollback, seed, status, versions};
 use crate::error::LaunchError;
 
 /// How an operation ended, when it did not fail.
@@ -62,6 +62,12 @@ async fn carry_out(context: &Context, task: &Task, operation: Operation) -> Resu
             let uploaded_bytes = seed::seed(context, task, dir, Linger::UntilPaused).await?;
             Outcome::Seeded { uploaded_bytes }
         }
+        Operation::Look(request) => Outcome::Looked(Box::pin(releases::look(context, task, request)).await?),
+        Operation::Releases(request) => {
+            Outcome::Listed(Box::pin(versions::list(context, task, request)).await?)
+        }
+        Operation::Root { repo } => Outcome::Root(Box::pin(releases::root(context, task, &repo)).await?),
+        Operation::Play { dir } => Outcome::Started(play::play(context, task, dir).await?),
         Operation::Status { dir } => Outcome::Status(blocking(move || status::status(&dir)).await?),
         Operation::Uninstall { dir } => Outcome::Uninstalled(uninstall(task, dir).await?),
     };
@@ -76,7 +82,13 @@ fn changes_files(operation: &Operation) -> bool {
         | Operation::Rollback { .. }
         | Operation::Uninstall { .. } => true,
         Operation::Verify(verify) => verify.repair,
-        Operation::Plan(_) | Operation::Seed(_) | Operation::Status { .. } => false,
+        Operation::Plan(_)
+        | Operation::Seed(_)
+        | Operation::Look(_)
+        | Operation::Releases(_)
+        | Operation::Root { .. }
+        | Operation::Play { .. }
+        | Operation::Status { .. } => false,
     }
 }
 

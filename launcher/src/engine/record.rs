@@ -63,9 +63,19 @@ impl Record {
 
     /// Writes it, durably.
     pub(crate) fn save(&self, dir: &InstallDir) -> Result<(), LaunchError> {
-        let bytes = serde_json::to_vec_pretty(self)
-            .map_err(|error| LaunchError::internal(format!("writing a record: {error}")))?;
-        Ok(dir.put(&name(FILE)?, &bytes)?)
+        Ok(dir.put(&name(FILE)?, &self.encode()?)?)
+    }
+
+    /// Writes that what was pending is in place. After a power cut the record before it does: the folder's own state says
+    /// which release is in place.
+    pub(crate) fn settle(&mut self, hints: Hints, dir: &InstallDir) -> Result<(), LaunchError> {
+        (self.pending, self.hints) = (None, hints);
+        Ok(dir.put_soon(&name(FILE)?, &self.encode()?)?)
+    }
+
+    fn encode(&self) -> Result<Vec<u8>, LaunchError> {
+        serde_json::to_vec_pretty(self)
+            .map_err(|error| LaunchError::internal(format!("writing a record: {error}")))
     }
 }
 

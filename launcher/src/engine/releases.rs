@@ -1,24 +1,25 @@
 //! Which release is wanted, as the repository's signatures say. Everything here follows from the pinned root.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
 use manifests::apply::Target;
-use manifests::folder::{InstallDir, PRIVATE};
+use manifests::folder::{DiskError, InstallDir, PRIVATE};
 use manifests::release::{ChannelName, GameId, ReleaseManifest, Version};
 use manifests::trust::client::{FetchError, FetchFuture, Transport};
 use manifests::trust::{Client, Freshness, Resolved, TrustError, UnixTime};
 use sha2::{Digest as _, Sha256};
 
 use crate::engine::board::Task;
-use crate::engine::command::{DEFAULT_CHANNEL, Select};
+use crate::engine::command::{DEFAULT_CHANNEL, Look, Select};
 use crate::engine::context::Context;
 use crate::engine::goal::Ways;
 use crate::engine::http::{Http, HttpError, Limits};
+use crate::engine::meter::blocking;
 use crate::engine::packs::{keep, offers};
 use crate::engine::repository::Repository;
-use crate::engine::snapshot::Phase;
+use crate::engine::snapshot::{Offer, Phase};
 use crate::engine::transfer::Hints;
 use crate::error::LaunchError;
 
@@ -72,25 +73,130 @@ pub(crate) async fn find(
     dir: &Arc<InstallDir>,
     question: Question<'_>,
 ) -> Result<Found, LaunchError> {
+    let state = memory(&dir.path().join(PRIVATE).join("trust"), question.root);
+    let transport = HttpTransport::new(context, question.repo);
+    let asked = ask(dir, &question, &state, transport.clone());
+    believed(task, &transport, question.root, asked).await
+}
+
+/// Somebody who may not even have the game, and what he asks a repository with.
+pub(crate) struct Asker {
+    pub(crate) game: GameId,
+    root: Vec<u8>,
+    state: PathBuf,
+    transport: Arc<HttpTransport>,
+}
+
+impl Asker {
+    /// `memory` is where what the root has vouched for is remembered.
+    pub(crate) async fn new(
+        context: &Context,
+        (repo, game): (&str, &str),
+        trust_root: PathBuf,
+        memory_below: PathBuf,
+    ) -> Result<Self, LaunchError> {
+        let repo = Repository::parse(repo)?;
+        let game = GameId::parse(game)
+            .map_err(|error| LaunchError::Usage { cause: format!("the game's id: {error}") })?;
+        let (root, state) = blocking(move || {
+            let root = read_root(&trust_root)?;
+            let state = memory(&memory_below, &root);
+            let at = state.display().to_string();
+            std::fs::create_dir_all(&state).map_err(DiskError::at("make the folder", &at))?;
+            Ok((root, state))
+        })
+        .await?;
+        Ok(Self { game, root, state, transport: HttpTransport::new(context, &repo) })
+    }
+
+    /// A client that knows what is current.
+    pub(crate) async fn client(&self) -> Result<Client, LaunchError> {
+        let mut client = Client::open(&self.root, &self.state, self.transport.clone())?;
+        client.refresh(UnixTime::from_system(SystemTime::now()), Freshness::Required).await?;
+        Ok(client)
+    }
+
+    /// Waits for an answer, until paused.
+    pub(crate) async fn believed<T>(
+        &self,
+        task: &Task,
+        asked: impl Future<Output = Result<T, LaunchError>> + Send,
+    ) -> Result<T, LaunchError> {
+        believed(task, &self.transport, &self.root, asked).await
+    }
+}
+
+/// Asks the repository what it offers.
+pub(crate) async fn look(context: &Context, task: &Task, request: Look) -> Result<Offer, LaunchError> {
+    let names = (request.repo.as_str(), request.game.as_str());
+    let asker = Asker::new(context, names, request.trust_root.clone(), request.memory.clone()).await?;
+    let asked = async {
+        let mut client = asker.client().await?;
+        let (resolved, older) = match &request.select {
+            Select::Channel(name) => {
+                let channel = channel(name)?;
+                match client.resolve_channel(&asker.game, &channel, request.installed).await {
+                    Err(TrustError::Downgrade { .. }) => {
+                        (client.resolve_channel(&asker.game, &channel, None).await?, true)
+                    }
+                    resolved => (resolved?, false),
+                }
+            }
+            Select::Release(version) => {
+                (client.resolve_release(&asker.game, &release(version)?).await?, false)
+            }
+        };
+        Ok(Offer {
+            game: asker.game.to_string(),
+            release: resolved.manifest.version.to_string(),
+            halted: resolved.channel.as_ref().is_some_and(|channel| channel.halted),
+            older,
+            bytes: resolved.manifest.total_bytes(),
+            notes: resolved.manifest.notes,
+        })
+    };
+    asker.believed(task, asked).await
+}
+
+/// The root that a repository shows, believed by nobody.
+pub(crate) async fn root(context: &Context, task: &Task, repo: &str) -> Result<Vec<u8>, LaunchError> {
     task.enter(Phase::Checking, 0);
-    let failure = Arc::new(Mutex::new(None));
-    let transport =
-        HttpTransport { http: context.http().clone(), repo: question.repo.clone(), failure: failure.clone() };
-    // One memory for each root: what another root vouched for says nothing here.
-    let name = hex::encode(Sha256::digest(question.root));
-    let state = dir.path().join(PRIVATE).join("trust").join(name.get(..16).unwrap_or(&name));
-    let transport = Arc::new(transport);
+    let url = Repository::parse(repo)?.at("metadata/root.json")?;
+    let asked = context.http().get(&url, Limits::for_len(ROOT_LEN_MAX));
+    tokio::select! {
+        () = task.stop.cancelled() => Err(LaunchError::Paused),
+        root = asked => Ok(root?.into()),
+    }
+}
+
+/// One memory for each root: what another root vouched for says nothing here.
+fn memory(below: &Path, root: &[u8]) -> PathBuf {
+    let name = hex::encode(Sha256::digest(root));
+    below.join(name.get(..16).unwrap_or(&name))
+}
+
+/// Waits for an answer, until paused, and tells what went wrong as well as it is known.
+async fn believed<T>(
+    task: &Task,
+    transport: &HttpTransport,
+    root: &[u8],
+    asked: impl Future<Output = Result<T, LaunchError>> + Send,
+) -> Result<T, LaunchError> {
+    task.enter(Phase::Checking, 0);
     let asked = tokio::select! {
         () = task.stop.cancelled() => return Err(LaunchError::Paused),
-        asked = Box::pin(ask(dir, &question, &state, transport.clone())) => asked,
+        asked = Box::pin(asked) => asked,
     };
     match asked {
         // What the network said tells a player more than that there was no answer.
-        Err(LaunchError::Trust(error @ TrustError::Transport { .. })) => {
-            Err(failure.lock().unwrap_or_else(PoisonError::into_inner).take().unwrap_or(error.into()))
-        }
+        Err(LaunchError::Trust(error @ TrustError::Transport { .. })) => Err(transport
+            .failure
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take()
+            .unwrap_or(error.into())),
         Err(LaunchError::Trust(error @ TrustError::Tampered { .. })) => {
-            Err(if has_other_root(&transport, question.root).await { other_root() } else { error.into() })
+            Err(if has_other_root(transport, root).await { other_root() } else { error.into() })
         }
         asked => asked,
     }
@@ -130,9 +236,7 @@ async fn ask(
             (resolved, hints)
         }
         Select::Release(version) => {
-            let version = Version::parse(version)
-                .map_err(|error| LaunchError::Usage { cause: format!("--release: {error}") })?;
-            let resolved = client.resolve_release(question.game, &version).await?;
+            let resolved = client.resolve_release(question.game, &release(version)?).await?;
             // Hints come by channel; without them the repository itself still serves.
             let default = client.resolve_channel(question.game, &channel(DEFAULT_CHANNEL)?, None).await;
             let hints = hints(question.repo, default.as_ref().unwrap_or(&resolved));
@@ -187,6 +291,10 @@ fn channel(name: &str) -> Result<ChannelName, LaunchError> {
     ChannelName::parse(name).map_err(|error| LaunchError::Usage { cause: format!("--channel: {error}") })
 }
 
+fn release(version: &str) -> Result<Version, LaunchError> {
+    Version::parse(version).map_err(|error| LaunchError::Usage { cause: format!("--release: {error}") })
+}
+
 /// The repository itself is the first web seed; the channel may name more.
 fn hints(repo: &Repository, resolved: &Resolved) -> Hints {
     let mut hints = Hints { web: vec![repo.base().to_string()], ..Hints::default() };
@@ -203,10 +311,15 @@ struct HttpTransport {
     http: Http,
     repo: Repository,
     /// The last failure, in our own words.
-    failure: Arc<Mutex<Option<LaunchError>>>,
+    failure: Mutex<Option<LaunchError>>,
 }
 
 impl HttpTransport {
+    fn new(context: &Context, repo: &Repository) -> Arc<Self> {
+        let failure = Mutex::new(None);
+        Arc::new(Self { http: context.http().clone(), repo: repo.clone(), failure })
+    }
+
     async fn get(&self, path: &str, limit: u64) -> Result<Option<Vec<u8>>, FetchError> {
         let failed = |error: LaunchError| {
             let text = error.to_string();

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use manifests::apply::{self, Applied, Applier, Target, undo};
-use manifests::folder::InstallDir;
-use manifests::plan::{self, Plan, PlanOptions};
+use manifests::folder::{InstallDir, Progress};
+use manifests::plan::{self, Op, Plan, PlanOptions};
 use manifests::release::ReleaseManifest;
+use manifests::route::{Costs, Environment};
 use manifests::verify::{self, Depth};
 
 use crate::engine::board::Task;
@@ -15,31 +16,16 @@ use crate::engine::content;
 use crate::engine::context::Context;
 use crate::engine::goal::Leaves;
 use crate::engine::ledger;
-use crate::engine::meter::{CommitMeter, blocking, opening, tell_recovered};
+use crate::engine::meter::{CommitMeter, Meter, blocking, opening, tell_recovered};
 use crate::engine::record::Record;
-use crate::engine::snapshot::{Phase, SourceBytes, Summary};
+use crate::engine::snapshot::{CandidateView, Phase, PlanReport, SourceBytes, Summary};
 use crate::error::LaunchError;
 
 /// Puts the previous release back in place.
 pub(crate) async fn rollback(context: &Context, task: &Task, path: PathBuf) -> Result<Summary, LaunchError> {
     let begun = Instant::now();
-    task.enter(Phase::Recovering, 0);
-    let told = task.clone();
-    let (dir, target) = opening(move || {
-        let (dir, recovered) = apply::open(&path)?;
-        tell_recovered(&told, recovered.as_ref());
-        let dir = Arc::new(dir);
-        let target = previous(&dir)?;
-        Ok((dir, target))
-    })
-    .await?;
+    let (dir, target, leaves) = begin(task, path).await?;
     let manifest = target.manifest.clone();
-    task.update(|view| {
-        (view.game, view.release) = (Some(manifest.game.to_string()), Some(manifest.version.to_string()));
-    });
-    let content = content::kept(dir.clone(), &manifest).await?;
-    let leaves = Leaves { dir: dir.clone(), content };
-    task.enter(Phase::Scanning, 0);
     let quota = context.options.undo_quota;
     let (plan, applied, window) = {
         let (dir, meter, task) = (dir.clone(), CommitMeter::new(task), task.clone());
@@ -48,6 +34,7 @@ pub(crate) async fn rollback(context: &Context, task: &Task, path: PathBuf) -> R
     let mut summary = Summary {
         game: manifest.game.to_string(),
         release: manifest.version.to_string(),
+        sequence: manifest.sequence,
         changed: true,
         commit_window: window,
         sources: SourceBytes { local: manifest.total_bytes(), ..SourceBytes::default() },
@@ -63,6 +50,64 @@ pub(crate) async fn rollback(context: &Context, task: &Task, path: PathBuf) -> R
     ledger::add(&dir, &summary.release, &summary.sources, 0);
     summary.elapsed = begun.elapsed();
     Ok(summary)
+}
+
+/// What going back would cost: computed as it would be, nothing is carried out.
+pub(crate) async fn forecast(task: &Task, path: PathBuf) -> Result<PlanReport, LaunchError> {
+    let (dir, target, leaves) = begin(task, path).await?;
+    let manifest = target.manifest;
+    let from = dir.state().release.as_ref().map(|release| release.version.clone());
+    let meter = Meter(task.clone());
+    let (plan, release) =
+        blocking(move || Ok((way_back(&dir, &manifest, &leaves, &meter)?, manifest))).await?;
+    // Kept files are moved back, which writes nothing and takes its time all the same.
+    let files = plan.ops.iter().filter(|op| !matches!(op, Op::Keep { .. })).count();
+    let mut costs = Costs {
+        disk_written: plan.costs.bytes_written,
+        temp_peak: plan.costs.temp_bytes,
+        files_written: u64::try_from(files).unwrap_or(u64::MAX),
+        ..Costs::default()
+    };
+    costs.time_micros = costs.time_in(&Environment::default());
+    let kept = CandidateView {
+        name: "undo".to_owned(),
+        kind: "undo",
+        chosen: true,
+        written_bytes: costs.disk_written,
+        written_files: costs.files_written,
+        temp_bytes: costs.temp_peak,
+        time: Duration::from_micros(costs.time_micros),
+        ..CandidateView::default()
+    };
+    Ok(PlanReport {
+        game: release.game.to_string(),
+        from,
+        release: release.version.to_string(),
+        candidates: vec![kept],
+        why: "what it takes is kept here".to_owned(),
+    })
+}
+
+/// The folder, the release to go back to, and what is known of its blocks.
+async fn begin(task: &Task, path: PathBuf) -> Result<(Arc<InstallDir>, Target, Leaves), LaunchError> {
+    task.enter(Phase::Recovering, 0);
+    let told = task.clone();
+    let (dir, target) = opening(move || {
+        let (dir, recovered) = apply::open(&path)?;
+        tell_recovered(&told, recovered.as_ref());
+        let dir = Arc::new(dir);
+        let target = previous(&dir)?;
+        Ok((dir, target))
+    })
+    .await?;
+    let manifest = &target.manifest;
+    task.update(|view| {
+        (view.game, view.release) = (Some(manifest.game.to_string()), Some(manifest.version.to_string()));
+    });
+    let content = content::kept(dir.clone(), manifest).await?;
+    let leaves = Leaves { dir: dir.clone(), content };
+    task.enter(Phase::Scanning, 0);
+    Ok((dir, target, leaves))
 }
 
 /// The release to go back to, from its kept manifest.
@@ -81,6 +126,31 @@ fn previous(dir: &InstallDir) -> Result<Target, LaunchError> {
     Ok(Target { manifest, bytes: bytes.into(), channel: previous.release.channel })
 }
 
+fn lacks(manifest: &ReleaseManifest, bytes: u64) -> LaunchError {
+    LaunchError::RollbackIncomplete {
+        version: manifest.version.to_string(),
+        cause: format!(
+            "{bytes} bytes of it are neither in the game's files nor among the data kept for going back"
+        ),
+    }
+}
+
+/// Survey and plan: nothing may have to be fetched.
+fn way_back(
+    dir: &InstallDir,
+    manifest: &ReleaseManifest,
+    leaves: &Leaves,
+    meter: &dyn Progress,
+) -> Result<Plan, LaunchError> {
+    let local = verify::survey(dir, manifest, Depth::Quick, 0, meter)?;
+    let options = PlanOptions { give_back: true, ..PlanOptions::default() };
+    let plan = plan::plan(&local, manifest, leaves, options);
+    if plan.costs.bytes_fetch > 0 {
+        return Err(lacks(manifest, plan.costs.bytes_fetch));
+    }
+    Ok(plan)
+}
+
 /// Survey, plan, stage and commit: an update that may fetch nothing.
 fn go_back(
     task: &Task,
@@ -91,18 +161,7 @@ fn go_back(
     meter: &CommitMeter,
 ) -> Result<(Plan, Applied, Duration), LaunchError> {
     let manifest = target.manifest.clone();
-    let lacks = |bytes: u64| LaunchError::RollbackIncomplete {
-        version: manifest.version.to_string(),
-        cause: format!(
-            "{bytes} bytes of it are neither in the game's files nor among the data kept for going back"
-        ),
-    };
-    let local = verify::survey(dir, &manifest, Depth::Quick, 0, meter)?;
-    let options = PlanOptions { give_back: true, ..PlanOptions::default() };
-    let plan = plan::plan(&local, &manifest, leaves, options);
-    if plan.costs.bytes_fetch > 0 {
-        return Err(lacks(plan.costs.bytes_fetch));
-    }
+    let plan = way_back(dir, &manifest, leaves, meter)?;
     let record = Record::load(dir)?;
     let mut applier = Applier::new(Arc::clone(dir), target, plan.clone())?.on_day(jiff::Zoned::now().date());
     if let Some(bytes) = quota {
@@ -112,7 +171,7 @@ fn go_back(
     let missing = applier.missing();
     if !missing.is_empty() {
         let ranges = missing.iter().flat_map(|(_, ranges)| ranges);
-        return Err(lacks(ranges.map(|range| range.end - range.start).sum()));
+        return Err(lacks(&manifest, ranges.map(|range| range.end - range.start).sum()));
     }
     task.enter(Phase::Applying, 0);
     let applied = applier.commit(meter)?;

@@ -66,6 +66,10 @@ async fn run(
     let stop = CancellationToken::new();
     let publisher = tokio::spawn(board.clone().publish(snapshot, options.wake.clone(), stop.clone()));
     let context = Arc::new(Context::new(options, board.clone()));
+    let watching = tokio::spawn({
+        let (context, stop) = (context.clone(), stop.clone());
+        async move { stop.run_until_cancelled(context.players().run()).await }
+    });
     let mut running = JoinSet::new();
     let mut stops: HashMap<TaskId, CancellationToken> = HashMap::new();
     loop {
@@ -93,6 +97,8 @@ async fn run(
                     stop.cancel();
                 }
             }
+            Some(Command::Limits(rates)) => context.limit(rates),
+            Some(Command::Watch(folders)) => context.players().watch(folders),
             Some(Command::Shutdown) | None => break,
         }
     }
@@ -104,6 +110,7 @@ async fn run(
     stop.cancel();
     // The last snapshot is published; nothing to do about a publisher that panicked.
     let _ = publisher.await;
+    let _ = watching.await;
 }
 
 /// Runs one operation and tells its end.
@@ -134,6 +141,7 @@ async fn conduct(context: Arc<Context>, task: Task, operation: Box<Operation>) {
 fn new_view(task: TaskId, operation: &Operation) -> TaskView {
     let game = match operation {
         Operation::Install(install) => Some(install.game.clone()),
+        Operation::Look(look) => Some(look.game.clone()),
         _ => None,
     };
     TaskView::waiting(task, operation.dir().to_owned(), game)

@@ -16,6 +16,19 @@ pub struct Snapshot {
     pub tasks: Vec<TaskView>,
     /// Where peers can reach us, once something was transferred.
     pub listen: Option<SocketAddr>,
+    /// Games that run, by folder.
+    pub playing: Vec<Playing>,
+}
+
+/// A game that runs.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Playing {
+    /// Its install folder, as it was named in [`crate::engine::Command::Watch`] or [`crate::engine::Operation::Play`].
+    pub dir: PathBuf,
+    /// One of its processes.
+    pub pid: u32,
+    /// What that is called.
+    pub program: String,
 }
 
 impl Snapshot {
@@ -255,6 +268,14 @@ pub enum Outcome {
     Planned(PlanReport),
     /// Verified, and mended when asked.
     Verified(VerifyReport),
+    /// The game was started.
+    Started(Playing),
+    /// What the repository offers.
+    Looked(Offer),
+    /// The releases and channels it has.
+    Listed(ReleaseList),
+    /// The bytes of the root that a repository shows.
+    Root(Vec<u8>),
     /// Seeding was ended.
     Seeded {
         /// Payload bytes sent to others.
@@ -273,12 +294,16 @@ pub struct Summary {
     pub game: String,
     /// The release now in the folder.
     pub release: String,
+    /// Its place among the game's releases: the newer, the higher.
+    pub sequence: u64,
     /// False when the folder held that release already.
     pub changed: bool,
     /// Wall time of the whole operation.
     pub elapsed: Duration,
     /// Bytes by source.
     pub sources: SourceBytes,
+    /// Bytes that others received meanwhile.
+    pub uploaded_bytes: u64,
     /// Bytes written to the disk: staging, copies and journal.
     pub written_bytes: u64,
     /// The most space that was used beyond what the install needs.
@@ -333,6 +358,8 @@ pub struct CandidateView {
     pub index_bytes: u64,
     /// Bytes written.
     pub written_bytes: u64,
+    /// Files written.
+    pub written_files: u64,
     /// The most space needed beside the install.
     pub temp_bytes: u64,
     /// Processor time, all cores together.
@@ -375,6 +402,56 @@ pub struct WoundView {
     pub kind: String,
     /// Bytes that do not fit.
     pub bytes: u64,
+}
+
+/// What a repository offers.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Offer {
+    /// The game's id.
+    pub game: String,
+    /// The release.
+    pub release: String,
+    /// The studio has stopped it: installs stay where they are.
+    pub halted: bool,
+    /// It is older than the installed one, and the studio has not signed that installs go back to it.
+    pub older: bool,
+    /// Bytes of all its files.
+    pub bytes: u64,
+    /// Patch notes, plain text or Markdown.
+    pub notes: String,
+}
+
+/// The releases and channels that a repository has of a game.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ReleaseList {
+    /// The game's id.
+    pub game: String,
+    /// The releases, the newest first.
+    pub releases: Vec<ReleaseView>,
+    /// The channels, in the order of their names.
+    pub channels: Vec<ChannelView>,
+}
+
+/// A release that can be installed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ReleaseView {
+    /// Its version.
+    pub release: String,
+    /// Bytes of all its files; none of one so old that nobody asked.
+    pub bytes: Option<u64>,
+    /// Patch notes, plain text or Markdown; empty where there are none, or nobody asked.
+    pub notes: String,
+}
+
+/// A channel, and where it points.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ChannelView {
+    /// Its name.
+    pub name: String,
+    /// The release.
+    pub release: String,
+    /// The studio has stopped it: installs stay where they are.
+    pub halted: bool,
 }
 
 /// What `status` says.

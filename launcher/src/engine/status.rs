@@ -28,11 +28,14 @@ pub(crate) fn status(path: &Path) -> Result<StatusReport, LaunchError> {
         Listed::File { id, .. } => id.len,
         Listed::Link { .. } => 0,
     });
+    let in_place = state.release.as_ref().map(|release| release.version.clone());
+    // What is said of a release that is in place is out of date.
+    let pending = record.as_ref().and_then(|record| record.pending.clone());
     let (received, uploaded_bytes) = ledger::sums(&dir.ledger());
     Ok(StatusReport {
         game: state.game.clone(),
-        release: state.release.as_ref().map(|release| release.version.clone()),
-        pending: record.as_ref().and_then(|record| record.pending.clone()),
+        pending: pending.filter(|pending| Some(pending) != in_place.as_ref()),
+        release: in_place,
         repo: record.as_ref().map(|record| record.repo.clone()).unwrap_or_default(),
         channel: record.map(|record| record.channel).unwrap_or_default(),
         files: state.files.len(),

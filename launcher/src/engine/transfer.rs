@@ -13,7 +13,7 @@ use protocol::net::{AddSwarm, SwarmHandle, WebSeed, class_of_host};
 use protocol::swarm::{self, AddrClass, Event, Start, Stats};
 use protocol::units::{FileIndex, Root};
 use serde::{Deserialize, Serialize};
-use tokio::time::Instant;
+use tokio::time::{Instant, MissedTickBehavior};
 use url::Url;
 
 use crate::engine::board::Task;
@@ -169,8 +169,9 @@ impl Transfer {
     async fn run(&mut self, until: Until) -> Result<Ended, LaunchError> {
         let gone = || LaunchError::internal("the swarm ended by itself");
         let mut stats = self.handle.control().watch_stats();
-        let mut tick = tokio::time::interval(Duration::from_secs(1));
-        let mut last = (0, Instant::now());
+        let mut tick = tokio::time::interval(Silence::TICK);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut silence = Silence::default();
         loop {
             tokio::select! {
                 () = self.task.stop.cancelled() => return Ok(Ended::Stopped),
@@ -191,11 +192,8 @@ impl Transfer {
                     if matches!(until, Until::Time(end) if now >= end) {
                         return Ok(Ended::Complete);
                     }
-                    let got = stats.borrow().received.total();
-                    if got != last.0 {
-                        last = (got, now);
-                    }
-                    if matches!(until, Until::Complete) && now.duration_since(last.1) >= self.patience {
+                    let silent = silence.tick(&stats.borrow());
+                    if matches!(until, Until::Complete) && silent >= self.patience {
                         return Err(starved(self.sources, self.patience));
                     }
                 }
@@ -377,6 +375,27 @@ impl Watch {
     }
 }
 
+/// For how long nothing came. What is here and not yet verified and written keeps us busy, nobody is to blame for it; nor is
+/// anybody for time in which this machine did not let us run.
+#[derive(Debug, Default)]
+struct Silence {
+    /// Bytes received, bytes verified.
+    last: (u64, u64),
+    ticks: u32,
+}
+
+impl Silence {
+    const TICK: Duration = Duration::from_secs(1);
+
+    /// Once a [`Silence::TICK`]: how long it has been silent.
+    fn tick(&mut self, stats: &Stats) -> Duration {
+        let now = (stats.received.total(), stats.done_bytes);
+        self.ticks = if now == self.last { self.ticks.saturating_add(1) } else { 0 };
+        self.last = now;
+        Self::TICK * self.ticks
+    }
+}
+
 fn starved(sources: Sources, patience: Duration) -> LaunchError {
     let kinds = match (sources.peers, sources.web) {
         (true, true) => "peers and web",
@@ -389,6 +408,20 @@ fn starved(sources: Sources, patience: Duration) -> LaunchError {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn silence_is_when_nothing_comes_and_nothing_is_verified() {
+        let stats = |web, done_bytes| Stats {
+            received: swarm::Ledger { web, ..swarm::Ledger::default() },
+            done_bytes,
+            ..Stats::default()
+        };
+        let mut silence = Silence::default();
+        let steps = [(0, 0, 1), (0, 0, 2), (5, 0, 0), (5, 0, 1), (5, 3, 0), (5, 3, 1), (5, 3, 2), (6, 3, 0)];
+        for (received, done, seconds) in steps {
+            assert_eq!(silence.tick(&stats(received, done)).as_secs(), seconds, "{received} {done}");
+        }
+    }
 
     #[tokio::test]
     async fn no_hint_leads_into_a_more_private_network() {

@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
-use manifests::folder::{InstallDir, LeafSource};
+use manifests::folder::LeafSource;
 use manifests::hash::{BlockMap, Hash};
 use manifests::plan::{Local, Plan};
 use manifests::release::FileIdentity;
@@ -16,14 +16,13 @@ use crate::engine::board::Task;
 use crate::engine::content::{self, Content};
 use crate::engine::context::Context;
 use crate::engine::goal::{Goal, Leaves};
-use crate::engine::ledger;
 use crate::engine::meter::blocking;
 use crate::engine::packs::cache::now_secs;
 use crate::engine::packs::keep::Offering;
 use crate::engine::packs::offers::{self, Offers};
 use crate::engine::packs::run::{Arrival, Run};
 use crate::engine::packs::setup::{self, Chosen, Ready, Source, StepPack, block_bytes};
-use crate::engine::snapshot::{Phase, SourceBytes, Summary};
+use crate::engine::snapshot::{Phase, Summary};
 use crate::engine::transfer::{Transfer, Verified};
 use crate::error::LaunchError;
 
@@ -110,7 +109,7 @@ pub(crate) async fn choose(
     }
     let source_rate = goal.way.source_rate.unwrap_or(Environment::default().source_rate);
     let environment = Environment {
-        source_rate: context.options.download_limit.map_or(source_rate, |limit| limit.min(source_rate)),
+        source_rate: context.download_rate().map_or(source_rate, |limit| limit.min(source_rate)),
         cores: std::thread::available_parallelism()
             .map_or(2, |cores| u32::try_from(cores.get()).unwrap_or(64)),
         ..Environment::default()
@@ -227,9 +226,8 @@ pub(crate) async fn carry_out(
     let leaves = Leaves { dir: chosen.goal.dir.clone(), content: Some(chosen.content.clone()) };
     let run = Run::new(task, ready, packs, leaves);
     let (carried, result) = Box::pin(run.carry_out(transfers, arrivals, output_bytes)).await;
-    let (mut offering, mut traffic) = (Offering::default(), SourceBytes::default());
+    let mut offering = Offering::default();
     let mut transfers: HashMap<usize, Transfer> = HashMap::new();
-    let mut sent = 0;
     for (source, transfer) in carried.transfers {
         match source {
             Source::Pack(step) => {
@@ -237,8 +235,8 @@ pub(crate) async fn carry_out(
             }
             Source::Content | Source::Heal(_) => {
                 let ended = transfer.end().await;
-                traffic = traffic.plus(&ended.received);
-                sent += ended.sent;
+                summary.sources = summary.sources.plus(&ended.received);
+                summary.uploaded_bytes += ended.sent;
             }
         }
     }
@@ -255,22 +253,20 @@ pub(crate) async fn carry_out(
     summary.written_bytes += written;
     summary.pack_bytes += written - aside_bytes;
     summary.temp_peak_bytes += written;
-    summary.sources = summary.sources.plus(&traffic);
-    ledger::add(&chosen.goal.dir, &summary.release, &traffic, sent);
     match result {
         Ok(()) => Ok(offering),
         Err(error) => {
-            end(offering, &chosen.goal.dir, summary).await;
+            end(offering, summary).await;
             Err(error)
         }
     }
 }
 
 /// Leaves the packs' swarms and counts what they brought.
-pub(crate) async fn end(offering: Offering, dir: &InstallDir, summary: &mut Summary) {
+pub(crate) async fn end(offering: Offering, summary: &mut Summary) {
     let traffic = offering.end().await;
     summary.sources = summary.sources.plus(&traffic.received);
-    ledger::add(dir, &summary.release, &traffic.received, traffic.sent);
+    summary.uploaded_bytes += traffic.sent;
 }
 
 /// What only the player can mend, or asked for.

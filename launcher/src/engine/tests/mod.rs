@@ -2,8 +2,11 @@
 
 mod bad_input;
 mod flow;
+#[cfg(target_os = "linux")]
+mod play;
 mod repo;
 mod swarm;
+mod versions;
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -125,6 +128,7 @@ impl Player {
     fn update(&mut self, dir: &Path) -> Result<Summary, String> {
         let update = Update {
             dir: dir.to_owned(),
+            select: None,
             sources: Sources { peers: false, web: true },
             accept_expired: false,
             way: Preference::default(),

@@ -44,6 +44,8 @@ pub(super) struct Repo {
     server: Server,
     now: UnixTime,
     seed_peers: Vec<String>,
+    /// How the releases that are published from now on are started.
+    pub(super) launch: BTreeMap<String, String>,
 }
 
 impl Repo {
@@ -60,7 +62,7 @@ impl Repo {
             Repository::init(paths, &temp.path().join("keys"), &options, now).unwrap();
         repository.add_game(&mut offline, &game(), options.releases, now).unwrap();
         let server = Server::start(temp.path().join("public"));
-        Self { temp, repository, offline, server, now, seed_peers: Vec::new() }
+        Self { temp, repository, offline, server, now, seed_peers: Vec::new(), launch: BTreeMap::new() }
     }
 
     pub(super) fn url(&self) -> String {
@@ -114,14 +116,14 @@ impl Repo {
             game: game(),
             version: Version::parse(version).unwrap(),
             sequence: self.repository.next_sequence(&game()),
-            allowed_channels: BTreeSet::from([channel()]),
+            allowed_channels: BTreeSet::from([channel(), beta()]),
             files,
             piece_len: PIECE_LEN,
             info_hash_v1: built.torrent.info_hash_v1.unwrap().0,
             info_hash_v2: v2,
             info_hash_v1_only: None,
-            launch: BTreeMap::new(),
-            notes: String::new(),
+            launch: self.launch.clone(),
+            notes: format!("# {version}"),
         };
         self.repository.add_release(&mut self.offline, &manifest, self.now).unwrap();
         self.point_at(version, manifest.sequence);
@@ -130,6 +132,12 @@ impl Repo {
     fn point_at(&mut self, version: &str, sequence: u64) {
         let mut doc = ChannelDoc::new(game(), channel(), Version::parse(version).unwrap(), sequence);
         doc.seed_peers.clone_from(&self.seed_peers);
+        self.repository.set_channel(&doc, self.now).unwrap();
+    }
+
+    /// Points `beta` at a release.
+    pub(super) fn offer_as_beta(&mut self, version: &str, sequence: u64) {
+        let doc = ChannelDoc::new(game(), beta(), Version::parse(version).unwrap(), sequence);
         self.repository.set_channel(&doc, self.now).unwrap();
     }
 
@@ -165,6 +173,10 @@ fn game() -> GameId {
 
 fn channel() -> ChannelName {
     ChannelName::parse("stable").unwrap()
+}
+
+fn beta() -> ChannelName {
+    ChannelName::parse("beta").unwrap()
 }
 
 fn new_file(path: &str, executable: bool, hashed: &Hashed) -> NewFile {

@@ -1,0 +1,53 @@
+//! The one question before anything else.
+
+use eframe::egui::{RichText, Ui};
+
+use crate::gui::text::Texts;
+use crate::gui::theme::fonts;
+use crate::gui::theme::tokens::SPACE;
+use crate::gui::view::Scene;
+use crate::gui::widgets;
+use crate::shell::Action;
+use crate::shell::deeds::Brought;
+
+/// Longer lines are hard to read.
+const WIDTH: f32 = 560.0;
+
+pub(super) fn show(ui: &mut Ui, scene: &mut Scene<'_>) {
+    let texts = scene.texts;
+    eframe::egui::ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
+        ui.vertical_centered(|ui| {
+            ui.set_max_width(WIDTH.min(ui.available_width()));
+            widgets::banner(ui, &scene.view.guise, 8.0 * SPACE);
+            let name = scene.view.guise.name.as_str().into();
+            widgets::title(ui, &texts.tell("first-title", &[("name", name)]));
+            if let Some(brought) = &scene.view.brought {
+                brings(ui, texts, brought);
+            }
+            ui.add_space(2.0 * SPACE);
+            let question = RichText::new(texts.say("first-question")).family(fonts::medium()).size(18.0);
+            ui.label(question);
+            ui.add_space(SPACE);
+            ui.label(texts.say("first-what"));
+            ui.label(texts.say("first-never"));
+            widgets::weak(ui, texts.say("first-change"));
+            ui.add_space(3.0 * SPACE);
+            // Both answers look the same: neither is the one we want to hear.
+            let size = eframe::egui::vec2(28.0 * SPACE, 6.0 * SPACE);
+            for (answer, yes) in [(texts.say("first-yes"), true), (texts.say("first-no"), false)] {
+                if ui.add_sized(size, eframe::egui::Button::new(answer).wrap()).clicked() {
+                    scene.actions.push(Action::Consent(yes));
+                }
+            }
+        });
+    });
+}
+
+/// The games that came with the launcher, and whose signatures will be believed for them.
+fn brings(ui: &mut Ui, texts: &Texts, brought: &Brought) {
+    let games = brought.games.join(", ");
+    ui.add_space(SPACE);
+    ui.label(texts.tell("first-brings", &[("games", games.into())]));
+    widgets::weak(ui, texts.tell("game-source", &[("repo", brought.repo.as_str().into())]));
+    widgets::weak(ui, texts.tell("game-root", &[("fingerprint", brought.root.fingerprint().into())]));
+}

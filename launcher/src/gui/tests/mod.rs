@@ -1,0 +1,94 @@
+//! The screens without a display: pressed by the names that a screen reader says, judged by what they ask for.
+
+mod ahead;
+mod looks;
+mod paint;
+mod places;
+mod scripts;
+mod pressed;
+mod stages;
+mod versions;
+mod whole;
+
+use eframe::egui::{Theme, vec2};
+use egui_kittest::Harness;
+
+use crate::gui::screens;
+use crate::gui::text::{Language, Texts};
+use crate::gui::theme;
+use crate::gui::view::{Scene, Screen, UiState, View};
+use crate::shell::settings::Consent;
+use crate::shell::state::Facts;
+use crate::shell::{Action, Game, GameKey, GameView, Settings};
+use paint::Textures;
+
+/// A window without a window.
+struct Stage {
+    texts: Texts,
+    view: View,
+    state: UiState,
+    actions: Vec<Action>,
+}
+
+fn stage(view: View) -> Stage {
+    Stage { texts: Texts::new(Language::English), view, state: UiState::default(), actions: Vec::new() }
+}
+
+fn play(stage: Stage) -> Harness<'static, Stage> {
+    play_at(stage, 1280.0, 800.0, Theme::Dark)
+}
+
+fn play_at(stage: Stage, width: f32, height: f32, theme: Theme) -> Harness<'static, Stage> {
+    built(stage, [width, height], 1.0, theme, Textures::default())
+}
+
+fn built(
+    stage: Stage,
+    size: [f32; 2],
+    scale: f32,
+    theme: Theme,
+    textures: Textures,
+) -> Harness<'static, Stage> {
+    let mut harness = Harness::builder()
+        .with_size(vec2(size[0], size[1]))
+        .with_pixels_per_point(scale)
+        .with_theme(theme)
+        .with_context_setup(theme::install)
+        .renderer(textures)
+        .build_ui_state(
+            |ui, stage: &mut Stage| {
+                let Stage { texts, view, state, actions } = stage;
+                screens::show(ui, &mut Scene { texts, view, state, actions });
+            },
+            stage,
+        );
+    harness.run();
+    harness
+}
+
+fn game(key: u64, name: &str) -> GameView {
+    let mut game: Game = crate::shell::library::tests::game(&name.to_lowercase(), name);
+    game.key = GameKey(key);
+    game.dir = Some("/games/some".into());
+    GameView { game, facts: Facts::default(), progress: None, failure: None, left: Vec::new() }
+}
+
+fn decided() -> Settings {
+    Settings { sharing: Consent::No, ..Settings::default() }
+}
+
+fn library(names: &[&str]) -> View {
+    let found: Vec<GameView> = (1..).zip(names).map(|(key, name)| game(key, name)).collect();
+    View { settings: decided(), known: found.len(), found, ..View::default() }
+}
+
+fn page(facts: Facts) -> Stage {
+    let open = GameView { facts, ..game(1, "Freeciv") };
+    let mut stage = stage(View { settings: decided(), known: 1, open: Some(open), ..View::default() });
+    stage.state.screen = Screen::Game(GameKey(1));
+    stage
+}
+
+fn installed(release: &str, offered: &str) -> Facts {
+    Facts { installed: Some(release.into()), offered: Some(offered.into()), ..Facts::default() }
+}
