@@ -10,3 +10,4 @@ pub mod fixtures;
 pub mod support;
 pub mod sim;
 pub mod fuzz;
+pub mod package;

@@ -85,6 +85,8 @@ struct Run {
     shown: Value,
     received: u64,
     done: Value,
+    /// What the launcher told on the way.
+    notes: Vec<Value>,
 }
 
 impl Scene<'_> {
@@ -113,9 +115,11 @@ impl Scene<'_> {
         }
         let mut runs = Vec::new();
         for (shown, player, program) in running {
-            let done = program.finish().ok().clone();
+            let outcome = program.finish();
+            let done = outcome.ok().clone();
             assert_same_and_kept(self.build, &player.dir, &done);
-            runs.push(Run { weights, shown, received: Install::of(&done).network(), done });
+            let notes = outcome.events.into_iter().filter(|event| event["event"] == "note").collect();
+            runs.push(Run { weights, shown, received: Install::of(&done).network(), done, notes });
             fs::remove_dir_all(&player.dir).unwrap();
         }
         (plan, runs)
@@ -127,7 +131,7 @@ impl Scene<'_> {
             "{}\n{:>10} {:24} {:>12} {:>12} {:>9} {:>12} {:>12}",
             self.name, "weights", "route", "promised", "received", "off by", "written", "cost"
         );
-        for Run { weights, shown, received, done } in runs {
+        for Run { weights, shown, received, done, notes } in runs {
             let promised = number(shown, "bytes_network");
             println!(
                 "{weights:>10} {:24} {promised:>12} {received:>12} {:>+9} {:>12} {:>12}{}",
@@ -143,7 +147,10 @@ impl Scene<'_> {
                 promised,
                 "the run promised what the plan did: {done}"
             );
-            assert!(received.abs_diff(promised) <= promised / 20 + SLACK, "{received} of {promised}: {done}");
+            assert!(
+                received.abs_diff(promised) <= promised / 20 + SLACK,
+                "{received} of {promised}: {notes:#?}"
+            );
             for name in ["bytes_written", "temp_bytes_peak"] {
                 let (said, real) = (number(shown, name), number(done, name));
                 assert!(said.abs_diff(real) * 10 <= real, "{name} is {real}, {said} was said: {done}");

@@ -57,6 +57,7 @@ impl Player {
     pub(super) fn update(&mut self) -> Result<()> {
         let update = Update {
             dir: self.dir.clone(),
+            select: None,
             sources: Sources::default(),
             linger: Linger::UntilPaused,
             accept_expired: false,

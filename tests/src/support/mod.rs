@@ -12,18 +12,24 @@ mod disk;
 mod peer;
 mod player;
 mod process;
+#[cfg(target_os = "linux")]
+mod reader;
 mod releases;
 mod site;
 mod studio;
+mod window;
 
 pub use builds::freeciv;
 pub use disk::{CaselessDisk, SmallDisk};
 pub use peer::{BadPeer, Manner, tracker_answer};
 pub use player::{Install, Player, no_samara};
 pub use process::{Outcome, Program, binary};
+#[cfg(target_os = "linux")]
+pub use reader::{Bus, Reader};
 pub use releases::{as_promised, cached, game_files, installed, three_releases, updated};
 pub use site::{Edit, Request, Site};
 pub use studio::{Seedbox, Studio};
+pub use window::{Display, Picture, Tree, Window};
 
 use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};

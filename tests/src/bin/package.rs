@@ -1,0 +1,32 @@
+//! Builds the launcher and makes the packages that players get; `--help` says which.
+
+use std::path::PathBuf;
+
+use clap::Parser;
+use samara_tests::package::{self, Target};
+
+/// Builds the launcher and makes its packages: a .deb and a portable .tar.gz. Made twice from the same program they are the
+/// same to the byte.
+#[derive(Parser)]
+struct Args {
+    /// Where the packages go; the folder is made.
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+    /// The brand file of a studio; what it names lies beside it.
+    #[arg(long, value_name = "FILE")]
+    brand: Option<PathBuf>,
+    /// For which system; packages for Windows are not made yet.
+    #[arg(long, value_enum, default_value = "linux")]
+    target: Target,
+    /// Packs this launcher instead of building one.
+    #[arg(long, value_name = "FILE")]
+    program: Option<PathBuf>,
+}
+
+fn main() -> anyhow::Result<()> {
+    let Args { out, brand, target, program } = Args::parse();
+    for made in package::make(&out, brand.as_deref(), target, program.as_deref())? {
+        println!("{}", made.display());
+    }
+    Ok(())
+}

@@ -1,0 +1,102 @@
+//! The packages that players get: the launcher with its icon, its links to the desktop, licences, and a studio's brand.
+
+mod archive;
+mod licences;
+mod program;
+mod tree;
+mod linux;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result, bail};
+use clap::ValueEnum;
+use launcher::brand::{BRAND_FILE, Brand};
+
+use tree::Tree;
+
+/// A system that packages are made for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Target {
+    /// Debian and others on x86-64.
+    Linux,
+    /// Windows on x86-64; nothing is made for it yet.
+    Windows,
+}
+
+/// What every package is made of.
+struct Parts {
+    /// What the launcher is called.
+    name: String,
+    /// The same as the name of a package, of a folder and of a command.
+    slug: String,
+    version: String,
+    /// When it was made, in seconds since 1970: the time of every file.
+    time: u64,
+    program: Vec<u8>,
+    /// The brand file and what it names, by their paths from it.
+    brand: Tree,
+    /// The brand's own icon.
+    icon: Option<Vec<u8>>,
+    licences: Tree,
+}
+
+/// Makes the packages of one system in `out`, and names them.
+///
+/// # Errors
+/// The launcher cannot be built or has in it what must not be given away, the brand is wrong, or the disk.
+pub fn make(
+    out: &Path,
+    brand: Option<&Path>,
+    target: Target,
+    program: Option<&Path>,
+) -> Result<Vec<PathBuf>> {
+    // Before a build of many minutes.
+    if target == Target::Windows {
+        bail!("packages for Windows are not made yet");
+    }
+    let parts = parts(brand, target, program)?;
+    fs::create_dir_all(out).with_context(|| format!("making {}", out.display()))?;
+    let packages = linux::packages(&parts)?;
+    let mut made = Vec::new();
+    for (name, bytes) in packages {
+        let path = out.join(name);
+        fs::write(&path, bytes).with_context(|| format!("writing {}", path.display()))?;
+        made.push(path);
+    }
+    Ok(made)
+}
+
+fn parts(brand: Option<&Path>, target: Target, program: Option<&Path>) -> Result<Parts> {
+    let (mut about, mut files, mut icon) = (Brand::default(), Tree::default(), None);
+    if let Some(file) = brand {
+        let folder = file.parent().unwrap_or(Path::new(""));
+        let brand = Brand::read(file)?;
+        files.add(BRAND_FILE, fs::read(file)?);
+        for named in &brand.files {
+            files.add(named, fs::read(folder.join(named))?);
+        }
+        // It is the first that is named.
+        icon = brand.icon.is_some().then(|| brand.files.first().and_then(|icon| files.get(icon))).flatten();
+        about = brand;
+    }
+    let metadata = program::metadata(target)?;
+    let program = match program {
+        Some(program) => fs::read(program).with_context(|| format!("reading {}", program.display()))?,
+        None => program::build(target, &metadata)?,
+    };
+    program::may_be_given_away(&program)?;
+    Ok(Parts {
+        slug: about.slug(),
+        name: about.name,
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        time: program::time(),
+        program,
+        brand: files,
+        icon,
+        licences: licences::all(&metadata)?,
+    })
+}
+
+#[cfg(test)]
+mod tests;
