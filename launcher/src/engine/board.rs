@@ -107,6 +107,19 @@ impl Board {
         Snapshot { tasks, listen: self.listen.get().copied(), playing }
     }
 
+    /// Publishes a snapshot if it differs from the one before: operations count more often than anything changes, and
+    /// nobody shall draw the same twice.
+    fn tell(&self, to: &watch::Sender<Arc<Snapshot>>) -> bool {
+        let now = self.snapshot();
+        to.send_if_modified(|told| {
+            let differs = **told != now;
+            if differs {
+                *told = Arc::new(now);
+            }
+            differs
+        })
+    }
+
     /// Publishes snapshots until the engine ends.
     pub(crate) async fn publish(
         self: Arc<Self>,
@@ -120,8 +133,8 @@ impl Board {
                 () = self.urgent.notified() => false,
                 () = stop.cancelled() => true,
             };
-            to.send_replace(Arc::new(self.snapshot()));
-            if let Some(wake) = &wake {
+            let told = self.tell(&to);
+            if let Some(wake) = wake.as_ref().filter(|_| told) {
                 wake();
             }
             if ended {
@@ -256,6 +269,19 @@ mod tests {
         assert!((990_000..=1_010_000).contains(&view.download_rate), "{}", view.download_rate);
         let left = view.time_left.map_or(0, |left| left.as_secs());
         assert!((69..=71).contains(&left), "{left}");
+    }
+
+    #[test]
+    fn what_looks_the_same_is_told_once() {
+        let board = Board::new();
+        let (to, told) = watch::channel(Arc::new(Snapshot::default()));
+        board.open(view(1));
+        assert!(board.tell(&to));
+        board.update(TaskId(1), |view| view.uploaded_bytes = 0);
+        assert!(!board.tell(&to), "counted again, and nothing new");
+        board.update(TaskId(1), |view| view.peers = 3);
+        assert!(board.tell(&to));
+        assert_eq!(told.borrow().tasks[0].peers, 3);
     }
 
     #[test]

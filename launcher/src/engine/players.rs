@@ -55,6 +55,15 @@ impl Players {
         self.changed.notify_one();
     }
 
+    /// The games that were started here and run.
+    pub(crate) fn ours(&self) -> Vec<Playing> {
+        let mut known = self.known();
+        let running = |(playing, child): &mut (Playing, Child)| {
+            matches!(child.try_wait(), Ok(None)).then(|| playing.clone())
+        };
+        known.started.iter_mut().filter_map(running).collect()
+    }
+
     /// Tells who plays, until dropped.
     pub(crate) async fn run(&self) {
         loop {

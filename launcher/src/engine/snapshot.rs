@@ -10,7 +10,7 @@ use crate::error::LaunchError;
 
 /// Everything a window or a progress line needs, consistent in itself. Published at most five times a second
 /// and at each change of phase.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Snapshot {
     /// Running and ended operations, oldest first.
     pub tasks: Vec<TaskView>,
@@ -156,7 +156,7 @@ impl SourceBytes {
 }
 
 /// One operation as a player sees it.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TaskView {
     /// Its name.
     pub task: TaskId,
