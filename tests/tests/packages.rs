@@ -14,7 +14,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 use std::{env, fs, thread};
 
-use samara_tests::package::{self, Target};
+use samara_tests::package::{self, Given, Target};
 use samara_tests::support::{Display, binary};
 
 /// A window comes up within this, or not at all; it draws in software.
@@ -146,7 +146,8 @@ fn a_debian_package_brings_all_that_its_window_needs() {
     Command::new("dpkg-deb").arg("--extract").arg(&deb).arg(&unpacked).run();
     let program = unpacked.join("usr/lib/samara/samara");
     let out = temp.path().join("branded");
-    package::make(&out, Some(&brand(&temp.path().join("brand"))), Target::Linux, Some(&program)).unwrap();
+    let given = Given { file: &program, for_tests: true };
+    package::make(&out, Some(&brand(&temp.path().join("brand"))), Target::Linux, Some(given)).unwrap();
     let branded = found(&out, "_amd64.deb");
     assert!(branded.ends_with(format!("maple-games_{}_amd64.deb", env!("CARGO_PKG_VERSION"))));
     let root = Root::with(temp.path(), &[&deb, &branded]);
@@ -177,7 +178,8 @@ fn what_the_tests_drive_is_not_given_away() {
         return;
     }
     let temp = tempfile::tempdir().unwrap();
-    let made = package::make(temp.path(), None, Target::Linux, Some(&binary("launcher")));
+    let given = Given { file: &binary("launcher"), for_tests: false };
+    let made = package::make(temp.path(), None, Target::Linux, Some(given));
     let error = made.unwrap_err().to_string();
     assert!(error.contains("inspection"), "{error}");
 }

@@ -17,7 +17,7 @@ const PUBLISH_EVERY: Duration = Duration::from_millis(200);
 /// How fast the smoothed rates forget.
 const RATE_MEMORY: Duration = Duration::from_secs(3);
 
-/// Called after each published snapshot, so that a window can draw it.
+/// Called after each published snapshot that differs from the one before, so that a window can draw it.
 pub type Wake = Arc<dyn Fn() + Send + Sync>;
 
 /// All operations' progress.
@@ -107,17 +107,12 @@ impl Board {
         Snapshot { tasks, listen: self.listen.get().copied(), playing }
     }
 
-    /// Publishes a snapshot if it differs from the one before: operations count more often than anything changes, and
-    /// nobody shall draw the same twice.
+    /// Publishes a snapshot; whether it differs from the one before. Operations count more often than anything changes,
+    /// and nobody shall draw the same twice.
     fn tell(&self, to: &watch::Sender<Arc<Snapshot>>) -> bool {
-        let now = self.snapshot();
-        to.send_if_modified(|told| {
-            let differs = **told != now;
-            if differs {
-                *told = Arc::new(now);
-            }
-            differs
-        })
+        let now = Arc::new(self.snapshot());
+        let before = to.send_replace(now.clone());
+        before != now
     }
 
     /// Publishes snapshots until the engine ends.
@@ -133,8 +128,8 @@ impl Board {
                 () = self.urgent.notified() => false,
                 () = stop.cancelled() => true,
             };
-            let told = self.tell(&to);
-            if let Some(wake) = wake.as_ref().filter(|_| told) {
+            let differs = self.tell(&to);
+            if let Some(wake) = wake.as_ref().filter(|_| differs) {
                 wake();
             }
             if ended {
@@ -272,7 +267,7 @@ mod tests {
     }
 
     #[test]
-    fn what_looks_the_same_is_told_once() {
+    fn what_looks_the_same_wakes_nobody() {
         let board = Board::new();
         let (to, told) = watch::channel(Arc::new(Snapshot::default()));
         board.open(view(1));

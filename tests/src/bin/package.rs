@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Parser;
-use samara_tests::package::{self, Target};
+use samara_tests::package::{self, Given, Target};
 
 /// Builds the launcher and makes its packages: a .deb and a portable .tar.gz. Made twice from the same program they are the
 /// same to the byte.
@@ -21,11 +21,15 @@ struct Args {
     /// Packs this launcher instead of building one.
     #[arg(long, value_name = "FILE")]
     program: Option<PathBuf>,
+    /// The packages are tried and thrown away: that launcher may be one that was built for the tests.
+    #[arg(long, requires = "program")]
+    for_tests: bool,
 }
 
 fn main() -> anyhow::Result<()> {
-    let Args { out, brand, target, program } = Args::parse();
-    for made in package::make(&out, brand.as_deref(), target, program.as_deref())? {
+    let Args { out, brand, target, program, for_tests } = Args::parse();
+    let given = program.as_deref().map(|file| Given { file, for_tests });
+    for made in package::make(&out, brand.as_deref(), target, given)? {
         println!("{}", made.display());
     }
     Ok(())

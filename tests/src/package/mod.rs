@@ -24,6 +24,15 @@ pub enum Target {
     Windows,
 }
 
+/// A launcher that is packed as it is.
+#[derive(Debug, Clone, Copy)]
+pub struct Given<'a> {
+    /// Where it lies.
+    pub file: &'a Path,
+    /// Its packages are tried and thrown away: it may have in it what is only for the tests.
+    pub for_tests: bool,
+}
+
 /// What every package is made of.
 struct Parts {
     /// What the launcher is called.
@@ -49,7 +58,7 @@ pub fn make(
     out: &Path,
     brand: Option<&Path>,
     target: Target,
-    program: Option<&Path>,
+    program: Option<Given<'_>>,
 ) -> Result<Vec<PathBuf>> {
     // Before a build of many minutes.
     if target == Target::Windows {
@@ -67,7 +76,7 @@ pub fn make(
     Ok(made)
 }
 
-fn parts(brand: Option<&Path>, target: Target, program: Option<&Path>) -> Result<Parts> {
+fn parts(brand: Option<&Path>, target: Target, given: Option<Given<'_>>) -> Result<Parts> {
     let (mut about, mut files, mut icon) = (Brand::default(), Tree::default(), None);
     if let Some(file) = brand {
         let folder = file.parent().unwrap_or(Path::new(""));
@@ -81,11 +90,13 @@ fn parts(brand: Option<&Path>, target: Target, program: Option<&Path>) -> Result
         about = brand;
     }
     let metadata = program::metadata(target)?;
-    let program = match program {
-        Some(program) => fs::read(program).with_context(|| format!("reading {}", program.display()))?,
+    let program = match given {
+        Some(Given { file, .. }) => fs::read(file).with_context(|| format!("reading {}", file.display()))?,
         None => program::build(target, &metadata)?,
     };
-    program::may_be_given_away(&program)?;
+    if !given.is_some_and(|given| given.for_tests) {
+        program::may_be_given_away(&program)?;
+    }
     Ok(Parts {
         slug: about.slug(),
         name: about.name,
