@@ -121,7 +121,7 @@ def by_one_source(scratch):
         seedbox.stop()
 
 
-KILLS = int(os.environ.get("SAMARA_KILLS", 25))
+KILLS = int(os.environ.get("SAMARA_KILLS", 12))
 JOURNALS = ("journal.patch", "journal.clear", "journal.place")
 GAME = r"Z:\share\game"
 

@@ -18,6 +18,7 @@ mod releases;
 mod site;
 mod studio;
 mod window;
+mod windows;
 
 pub use builds::freeciv;
 pub use disk::{CaselessDisk, SmallDisk};
@@ -30,6 +31,7 @@ pub use releases::{as_promised, cached, game_files, installed, three_releases, u
 pub use site::{Edit, Request, Site};
 pub use studio::{Seedbox, Studio};
 pub use window::{Display, Picture, Tree, Window};
+pub use windows::Windows;
 
 use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
