@@ -1,17 +1,20 @@
 //! The screens without a display: pressed by the names that a screen reader says, judged by what they ask for.
 
 mod ahead;
+mod layout;
 mod looks;
-mod paint;
 mod places;
 mod scripts;
 mod pressed;
 mod stages;
+mod states;
 mod versions;
+mod ways;
 mod whole;
 
-use eframe::egui::{Theme, vec2};
+use eframe::egui::{Context, Theme, vec2};
 use egui_kittest::Harness;
+use egui_kittest::kittest::Queryable as _;
 
 use crate::gui::screens;
 use crate::gui::text::{Language, Texts};
@@ -20,7 +23,7 @@ use crate::gui::view::{Scene, Screen, UiState, View};
 use crate::shell::settings::Consent;
 use crate::shell::state::Facts;
 use crate::shell::{Action, Game, GameKey, GameView, Settings};
-use paint::Textures;
+use painter::Textures;
 
 /// A window without a window.
 struct Stage {
@@ -28,10 +31,25 @@ struct Stage {
     view: View,
     state: UiState,
     actions: Vec<Action>,
+    /// What is done, by the keys of texts, before it is looked at.
+    steps: Vec<(Step, &'static str)>,
+}
+
+/// What brings a screen into its state.
+#[derive(Debug, Clone, Copy)]
+enum Step {
+    Press,
+    ScrollTo,
 }
 
 fn stage(view: View) -> Stage {
-    Stage { texts: Texts::new(Language::English), view, state: UiState::default(), actions: Vec::new() }
+    Stage {
+        texts: Texts::new(Language::English),
+        view,
+        state: UiState::default(),
+        actions: Vec::new(),
+        steps: Vec::new(),
+    }
 }
 
 fn play(stage: Stage) -> Harness<'static, Stage> {
@@ -39,7 +57,7 @@ fn play(stage: Stage) -> Harness<'static, Stage> {
 }
 
 fn play_at(stage: Stage, width: f32, height: f32, theme: Theme) -> Harness<'static, Stage> {
-    built(stage, [width, height], 1.0, theme, Textures::default())
+    built(stage, [width, height], 1.0, theme, Textures::default(), theme::install)
 }
 
 fn built(
@@ -48,16 +66,21 @@ fn built(
     scale: f32,
     theme: Theme,
     textures: Textures,
+    setup: fn(&Context),
 ) -> Harness<'static, Stage> {
     let mut harness = Harness::builder()
         .with_size(vec2(size[0], size[1]))
+        // They are looked for by name.
+        .allow_missing_glyphs()
+        // Scrolling takes its time.
+        .with_max_steps(32)
         .with_pixels_per_point(scale)
         .with_theme(theme)
-        .with_context_setup(theme::install)
+        .with_context_setup(setup)
         .renderer(textures)
         .build_ui_state(
             |ui, stage: &mut Stage| {
-                let Stage { texts, view, state, actions } = stage;
+                let Stage { texts, view, state, actions, .. } = stage;
                 screens::show(ui, &mut Scene { texts, view, state, actions });
             },
             stage,

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use eframe::egui::FontId;
 use egui_system_font_provider::SystemFontProvider;
 
-use super::paint::{Picture, Textures};
 use super::*;
+use painter::{Picture, Textures};
 
 /// Names of games, by script.
 const NAMES: [(&str, &str); 5] = [
@@ -28,7 +28,7 @@ fn window(name: &str, textures: Textures, boxes: bool) -> Harness<'static, Stage
         .renderer(textures)
         .build_ui_state(
             |ui, stage: &mut Stage| {
-                let Stage { texts, view, state, actions } = stage;
+                let Stage { texts, view, state, actions, .. } = stage;
                 screens::show(ui, &mut Scene { texts, view, state, actions });
             },
             stage(library(&[name])),

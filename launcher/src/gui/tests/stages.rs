@@ -30,14 +30,14 @@ pub(super) fn progress(phase: Phase) -> Progress {
     }
 }
 
-fn failed(code: &'static str, facts: Facts) -> Stage {
+pub(super) fn failed(code: &'static str, facts: Facts) -> Stage {
     let mut stage = page(Facts { failure: Some(code), hold: Some(Hold::Failed), ..facts });
     let told = Failure { code, message: code.to_owned(), advice: "" };
     stage.view.open.as_mut().unwrap().failure = Some(told);
     stage
 }
 
-fn told_of(code: &'static str) -> Failure {
+pub(super) fn told_of(code: &'static str) -> Failure {
     Failure { code, message: code.to_owned(), advice: "" }
 }
 
@@ -300,6 +300,7 @@ pub(super) fn stages() -> Vec<(&'static str, Stage)> {
     ];
     let held = |hold| page(Facts { hold: Some(hold), ..installed("3.0.6", "3.1.4") });
     all.extend(holds.map(|(name, hold)| (name, held(hold))));
+    all.extend(super::states::states());
     all
 }
 

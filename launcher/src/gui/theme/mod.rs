@@ -60,6 +60,8 @@ fn style(tokens: &Tokens) -> Style {
     spacing.icon_width_inner = 1.25 * SPACE;
     spacing.icon_spacing = SPACE;
     spacing.menu_margin = SPACE.into();
+    // Nothing lies below the bar that one scrolls with.
+    spacing.scroll.floating_allocated_width = 1.25 * SPACE;
     style
 }
 

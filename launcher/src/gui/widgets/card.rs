@@ -48,20 +48,25 @@ pub fn card(ui: &mut Ui, texts: &Texts, game: &GameView, size: Vec2) -> Response
         pos2(rect.min.x + 2.0 * SPACE, picture.max.y + 1.5 * SPACE)
     };
     let width = rect.max.x - 2.0 * SPACE - at.x;
-    let height = line(ui, at, width, &game.game.name, FontId::new(15.0, fonts::medium()), tokens.text);
+    let (height, all_name) =
+        line(ui, at, width, &game.game.name, FontId::new(15.0, fonts::medium()), tokens.text);
     let color = if game.facts.failure.is_some() || game.facts.damaged { tokens.warn } else { tokens.weak };
-    line(ui, at + vec2(0.0, height + 0.5 * SPACE), width, &state, FontId::new(13.0, fonts::regular()), color);
-    response
+    let below = at + vec2(0.0, height + 0.5 * SPACE);
+    let (_, all_state) = line(ui, below, width, &state, FontId::new(13.0, fonts::regular()), color);
+    if all_name && all_state {
+        return response;
+    }
+    response.on_hover_text(format!("{}\n{state}", game.game.name))
 }
 
-/// One line, cut off with an ellipsis where it would not fit; its height.
-fn line(ui: &Ui, at: eframe::egui::Pos2, width: f32, text: &str, font: FontId, color: Color32) -> f32 {
+/// One line, shortened with an ellipsis where it would not fit; its height, and whether all of it is there.
+fn line(ui: &Ui, at: Pos2, width: f32, text: &str, font: FontId, color: Color32) -> (f32, bool) {
     let mut job = eframe::egui::text::LayoutJob::simple_singleline(text.to_owned(), font, color);
     job.wrap = eframe::egui::text::TextWrapping::truncate_at_width(width);
     let galley = ui.painter().layout_job(job);
-    let height = galley.size().y;
+    let told = (galley.size().y, !galley.elided);
     ui.painter().galley(at, galley, color);
-    height
+    told
 }
 
 /// A picture for a game that has none: its first letter on colours of its own.

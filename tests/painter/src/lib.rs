@@ -2,13 +2,17 @@
 //!
 //! Triangles cover a pixel when they hold its middle; an edge that two share belongs to one of them. Colours are blended
 //! as eframe's own painter has it: premultiplied, in the values that are stored.
+//!
+//! A crate of its own so that it alone is optimised: all that the tests paint passes through it.
+
+#![allow(clippy::unwrap_used, reason = "for tests alone: what cannot be painted fails them")]
 
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
 
-use eframe::egui::epaint::{ImageData, Mesh, Primitive, Vertex};
-use eframe::egui::{Color32, ColorImage, Rect, TextureId, TexturesDelta};
+use egui::epaint::{ImageData, Mesh, Primitive, Vertex};
+use egui::{Color32, ColorImage, Rect, TextureId, TexturesDelta};
 use egui_kittest::{Harness, TestRenderer};
 
 /// Parts of a pixel that coordinates are rounded to.
@@ -16,7 +20,7 @@ const PARTS: i64 = 256;
 
 /// The textures of a window, as far as they were told.
 #[derive(Clone, Default)]
-pub(super) struct Textures(Rc<RefCell<HashMap<TextureId, ColorImage>>>);
+pub struct Textures(Rc<RefCell<HashMap<TextureId, ColorImage>>>);
 
 impl TestRenderer for Textures {
     fn handle_delta(&mut self, delta: &mut TexturesDelta) {
@@ -40,15 +44,17 @@ impl TestRenderer for Textures {
 }
 
 /// A picture, row by row.
-pub(super) struct Picture {
-    pub(super) width: usize,
-    pub(super) height: usize,
+pub struct Picture {
+    /// In pixels.
+    pub width: usize,
+    /// In pixels.
+    pub height: usize,
     pixels: Vec<Color32>,
 }
 
 impl Picture {
     /// What a window shows now.
-    pub(super) fn of<S>(harness: &Harness<'_, S>, textures: &Textures) -> Self {
+    pub fn of<S>(harness: &Harness<'_, S>, textures: &Textures) -> Self {
         let scale = harness.ctx.pixels_per_point();
         let size = harness.ctx.content_rect().size() * scale;
         let (width, height) = (size.x.round() as usize, size.y.round() as usize);
@@ -128,7 +134,7 @@ impl Picture {
     }
 
     /// As a PNG.
-    pub(super) fn png(&self) -> Vec<u8> {
+    pub fn png(&self) -> Vec<u8> {
         let mut bytes = Vec::new();
         let mut encoder = png::Encoder::new(&mut bytes, self.width as u32, self.height as u32);
         encoder.set_color(png::ColorType::Rgb);
@@ -139,7 +145,7 @@ impl Picture {
     }
 
     /// Different colours, in this rectangle of points.
-    pub(super) fn colors(&self) -> usize {
+    pub fn colors(&self) -> usize {
         self.pixels.iter().collect::<std::collections::HashSet<_>>().len()
     }
 }
@@ -207,16 +213,21 @@ fn over(color: [f32; 4], below: Color32) -> Color32 {
     Color32::from_rgb(mix(0), mix(1), mix(2))
 }
 
-#[test]
-fn two_triangles_cover_each_pixel_once() {
-    let mut mesh = Mesh::default();
-    let half = Color32::from_rgba_premultiplied(100, 0, 0, 128);
-    mesh.add_colored_rect(Rect::from_min_max([1.0, 1.0].into(), [4.0, 3.0].into()), half);
-    let white = ColorImage::filled([1, 1], Color32::WHITE);
-    let mut picture = Picture { width: 6, height: 4, pixels: vec![Color32::BLACK; 24] };
-    picture.mesh(&mesh, &white, Rect::EVERYTHING, 1.0);
-    for (at, pixel) in picture.pixels.iter().enumerate() {
-        let is_in = (1..4).contains(&(at % 6)) && (1..3).contains(&(at / 6));
-        assert_eq!(pixel.r(), if is_in { 100 } else { 0 }, "{at}");
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_triangles_cover_each_pixel_once() {
+        let mut mesh = Mesh::default();
+        let half = Color32::from_rgba_premultiplied(100, 0, 0, 128);
+        mesh.add_colored_rect(Rect::from_min_max([1.0, 1.0].into(), [4.0, 3.0].into()), half);
+        let white = ColorImage::filled([1, 1], Color32::WHITE);
+        let mut picture = Picture { width: 6, height: 4, pixels: vec![Color32::BLACK; 24] };
+        picture.mesh(&mesh, &white, Rect::EVERYTHING, 1.0);
+        for (at, pixel) in picture.pixels.iter().enumerate() {
+            let is_in = (1..4).contains(&(at % 6)) && (1..3).contains(&(at / 6));
+            assert_eq!(pixel.r(), if is_in { 100 } else { 0 }, "{at}");
+        }
     }
 }
