@@ -28,6 +28,8 @@ pub fn does(texts: &Texts, does: Does) -> String {
 #[must_use]
 pub fn wait(texts: &Texts, wait: &Wait) -> String {
     match wait {
+        // It ran when it was queued; which program that is was not asked yet.
+        Wait::Game(program) if program.is_empty() => texts.say("wait-this-game"),
         Wait::Game(program) => texts.tell("wait-game", &[("program", program.as_str().into())]),
         Wait::Space => texts.say("wait-space"),
         Wait::Network => texts.say("wait-network"),

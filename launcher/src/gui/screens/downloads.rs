@@ -55,7 +55,7 @@ fn pace(ui: &mut Ui, scene: &Scene<'_>) {
     let most = scene.view.pace.iter().map(|beat| beat.network).max().unwrap_or(0);
     let rate = |bytes| texts.tell("unit-rate", &[("bytes", texts.bytes(bytes).into())]);
     let tokens = theme::tokens(ui.visuals());
-    ui.horizontal_wrapped(|ui| {
+    widgets::legends(ui, |ui| {
         ui.spacing_mut().item_spacing.x = 3.0 * SPACE;
         widgets::legend(ui, texts, tokens.network, &texts.say("pace-network"), &rate(now.network));
         widgets::legend(ui, texts, tokens.disk, &texts.say("pace-disk"), &rate(now.disk));
@@ -68,7 +68,7 @@ fn entry(ui: &mut Ui, scene: &mut Scene<'_>, place: usize, download: &Download) 
     let texts = scene.texts;
     let is_wide = ui.available_width() >= WIDE;
     ui.horizontal(|ui| {
-        let (picture, _) = ui.allocate_exact_size(vec2(12.0 * SPACE, 6.0 * SPACE), Sense::hover());
+        let (picture, _) = ui.allocate_exact_size(vec2(8.0 * SPACE, 6.0 * SPACE), Sense::hover());
         widgets::art(ui, picture, &download.game.game.name);
         // The buttons take their room first: a long name is cut off, and they are not.
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {

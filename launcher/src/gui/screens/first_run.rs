@@ -1,6 +1,6 @@
 //! The one question before anything else.
 
-use eframe::egui::{RichText, Ui};
+use eframe::egui::{Button, RichText, Ui, vec2};
 
 use crate::gui::text::Texts;
 use crate::gui::theme::fonts;
@@ -32,15 +32,27 @@ pub(super) fn show(ui: &mut Ui, scene: &mut Scene<'_>) {
             ui.label(texts.say("first-never"));
             widgets::weak(ui, texts.say("first-change"));
             ui.add_space(3.0 * SPACE);
-            // Both answers look the same: neither is the one we want to hear.
-            let size = eframe::egui::vec2(28.0 * SPACE, 6.0 * SPACE);
-            for (answer, yes) in [(texts.say("first-yes"), true), (texts.say("first-no"), false)] {
-                if ui.add_sized(size, eframe::egui::Button::new(answer).wrap()).clicked() {
-                    scene.actions.push(Action::Consent(yes));
-                }
-            }
+            answers(ui, scene);
         });
     });
+}
+
+/// Both answers look the same, and where one can be seen the other can: neither is the one we want to hear.
+fn answers(ui: &mut Ui, scene: &mut Scene<'_>) {
+    let texts = scene.texts;
+    let size = vec2(28.0 * SPACE, 6.0 * SPACE);
+    let both = 2.0 * size.x + SPACE;
+    let mut show = |ui: &mut Ui| {
+        for (answer, yes) in [(texts.say("first-yes"), true), (texts.say("first-no"), false)] {
+            if ui.add_sized(size, Button::new(answer).wrap()).clicked() {
+                scene.actions.push(Action::Consent(yes));
+            }
+        }
+    };
+    if ui.available_width() < both {
+        return show(ui);
+    }
+    ui.allocate_ui(vec2(both, size.y), |ui| ui.horizontal(show));
 }
 
 /// The games that came with the launcher, and whose signatures will be believed for them.

@@ -12,7 +12,7 @@ use crate::gui::view::{Scene, Screen};
 use crate::gui::widgets;
 use crate::gui::words;
 use crate::shell::preview::Aim;
-use crate::shell::state::{self, Does};
+use crate::shell::state::{self, Button, Does};
 use crate::shell::{Action, GameKey, GameView};
 
 /// The picture's height, in points.
@@ -76,7 +76,11 @@ fn buttons(ui: &mut Ui, scene: &mut Scene<'_>, open: &GameView) {
     ui.horizontal_wrapped(|ui| {
         let label = words::button(scene.texts, &button);
         let does = button.does();
-        if widgets::primary(ui, &label, does.is_some()).clicked()
+        let mut pressed = widgets::primary(ui, &label, does.is_some());
+        if let (Button::Waiting(..), Some(does)) = (&button, does) {
+            pressed = pressed.on_hover_text(words::does(scene.texts, does));
+        }
+        if pressed.clicked()
             && let Some(does) = does
         {
             // Before the first byte it is told what it takes.

@@ -81,12 +81,15 @@ fn tools(ui: &mut Ui, scene: &mut Scene<'_>) {
         }
         order(ui, scene);
         let said = |layout| match layout {
-            Layout::Grid => texts.say("layout-grid"),
-            Layout::List => texts.say("layout-list"),
+            Layout::Grid => (texts.say("layout-grid-short"), texts.say("layout-grid")),
+            Layout::List => (texts.say("layout-list-short"), texts.say("layout-list")),
         };
         for layout in [Layout::Grid, Layout::List] {
             let is_so = scene.view.settings.layout == layout;
-            if ui.selectable_label(is_so, said(layout)).clicked() {
+            let (short, whole) = said(layout);
+            let label = ui.selectable_label(is_so, short);
+            widgets::named(ui, &label, whole);
+            if label.clicked() {
                 scene.actions.push(Action::Layout(layout));
             }
         }
@@ -116,7 +119,7 @@ fn order(ui: &mut Ui, scene: &mut Scene<'_>) {
 
 /// Only the rows that can be seen are drawn: a library may have thousands.
 fn games(ui: &mut Ui, scene: &mut Scene<'_>) {
-    let width = ui.available_width() - 2.0 * SPACE;
+    let width = ui.available_width() - ui.spacing().scroll.allocated_width();
     let (columns, size) = shape(width, scene.view.settings.layout);
     let rows = scene.view.found.len().div_ceil(columns);
     ScrollArea::vertical().auto_shrink(false).show_rows(ui, size.y, rows, |ui, rows| {

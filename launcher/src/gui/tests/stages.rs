@@ -241,6 +241,7 @@ pub(super) fn settings() -> Stage {
         ..Settings::default()
     };
     let mut stage = stage(View { settings, ..library(&["Freeciv"]) });
+    stage.view.own.release = "0.1.0".into();
     stage.state.screen = Screen::Settings;
     stage
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use eframe::egui::{Context, FontData, Memory, Theme};
+use eframe::egui::{Color32, ColorImage, Context, FontData, Memory, TextureHandle, TextureOptions, Theme};
 use painter::Picture;
 
 use super::layout::faults;
@@ -88,6 +88,7 @@ pub(super) struct Seer {
     pub(super) way: Way,
     pub(super) harness: Harness<'static, Stage>,
     textures: Textures,
+    banner: TextureHandle,
 }
 
 impl Seer {
@@ -96,7 +97,9 @@ impl Seer {
         let textures = Textures::default();
         let first = stage(View::default());
         let harness = built(first, way.size, way.scale, way.theme, textures.clone(), setup);
-        Self { way, harness, textures }
+        let options = TextureOptions::LINEAR;
+        let banner = harness.ctx.load_texture("banner", maples(), options);
+        Self { way, harness, textures, banner }
     }
 
     /// Brings a stage into its state.
@@ -104,6 +107,9 @@ impl Seer {
         stage.texts = Texts::new(self.way.tongue.language());
         if self.way.tongue == Tongue::Foreign {
             foreign(&mut stage);
+        }
+        if let Some((art, _)) = &mut stage.view.guise.art {
+            *art = self.banner.id();
         }
         // Nothing is left of the stage before.
         self.harness.ctx.memory_mut(|memory| {
@@ -138,6 +144,22 @@ impl Seer {
     pub(super) fn picture(&self) -> Picture {
         Picture::of(&self.harness, &self.textures)
     }
+}
+
+/// A studio's picture: leaves on an evening sky.
+fn maples() -> ColorImage {
+    let [width, height] = [450, 150];
+    let pixels = (0..width * height).map(|at| {
+        let (x, y) = (at % width, at / width);
+        let leaf = (x * 7 + y * 3) % 90 < 24 && (x + 5 * y) % 70 < 30;
+        let part = |most: usize, of: usize| u8::try_from(most * of / height).unwrap();
+        if leaf {
+            Color32::from_rgb(214, 92, 40)
+        } else {
+            Color32::from_rgb(part(150, y), 40 + part(40, y), 90)
+        }
+    });
+    ColorImage::new([width, height], pixels.collect())
 }
 
 /// Whether this machine has the fonts. In CI it must.

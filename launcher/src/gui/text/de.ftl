@@ -21,7 +21,9 @@ order-recent = Zuletzt gespielt
 order-name = Name
 order-installed = Installierte zuerst
 layout-grid = Als Karten zeigen
+layout-grid-short = Karten
 layout-list = Als Liste zeigen
+layout-list-short = Liste
 library-count = { $count ->
     [one] 1 Spiel
    *[other] { $count } Spiele
@@ -76,6 +78,7 @@ does-start-now = Jetzt beginnen
 does-free-space = Platz schaffen
 
 wait-game = Wartet, bis { $program } beendet ist
+wait-this-game = Wartet, bis das Spiel beendet ist
 wait-space = Wartet auf Platz auf der Festplatte
 wait-network = Wartet auf ein Netz
 wait-schedule = Beginnt in { $time }

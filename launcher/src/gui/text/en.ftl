@@ -21,7 +21,9 @@ order-recent = Played last
 order-name = Name
 order-installed = Installed first
 layout-grid = Show as cards
+layout-grid-short = Cards
 layout-list = Show as a list
+layout-list-short = List
 library-count = { $count ->
     [one] 1 game
    *[other] { $count } games
@@ -76,6 +78,7 @@ does-start-now = Start now
 does-free-space = Make room
 
 wait-game = Waiting for { $program } to end
+wait-this-game = Waiting for the game to end
 wait-space = Waiting for room on the disk
 wait-network = Waiting for a network
 wait-schedule = Starts in { $time }

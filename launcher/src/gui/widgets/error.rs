@@ -27,7 +27,7 @@ pub fn error(ui: &mut Ui, texts: &Texts, failure: &Failure) -> Option<Pressed> {
         .corner_radius(CornerRadius::same(RADIUS_LARGE))
         .inner_margin(Margin::same(16));
     let mut pressed = None;
-    frame.show(ui, |ui| {
+    let shown = frame.show(ui, |ui| {
         ui.set_width(ui.available_width());
         ui.label(RichText::new(&card.title).family(fonts::semibold()).size(16.0).color(tokens.bad));
         ui.label(&card.cause);
@@ -50,6 +50,9 @@ pub fn error(ui: &mut Ui, texts: &Texts, failure: &Failure) -> Option<Pressed> {
             widgets::weak(ui, failure.message.as_str());
         });
     });
+    // Seen on whatever it lies.
+    let edge = shown.response.rect.with_max_x(shown.response.rect.min.x + 3.0);
+    ui.painter().rect_filled(edge, CornerRadius::same(2), tokens.bad);
     pressed
 }
 

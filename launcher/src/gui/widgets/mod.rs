@@ -11,7 +11,7 @@ use eframe::egui::{Button, CornerRadius, Frame, Grid, Image, Margin, Response, R
 pub use card::{art, backdrop, card};
 pub use error::{Pressed, details, error};
 pub use notes::notes;
-pub use plot::{legend, pace, sources, stages};
+pub use plot::{legend, legends, pace, sources, stages};
 pub use progress::{figures, progress};
 
 use crate::gui::text::Texts;
@@ -41,10 +41,10 @@ pub fn primary(ui: &mut Ui, label: &str, is_enabled: bool) -> Response {
     .inner
 }
 
-/// The studio's picture, no higher than a third of the window; `otherwise` that much room, in points.
+/// The studio's picture, no higher than a quarter of the window; `otherwise` that much room, in points.
 pub fn banner(ui: &mut Ui, guise: &Guise, otherwise: f32) {
     let Some(art) = guise.art else { return ui.add_space(otherwise) };
-    let room = vec2(ui.available_width(), ui.ctx().content_rect().height() / 3.0);
+    let room = vec2(ui.available_width(), ui.ctx().content_rect().height() / 4.0);
     ui.add_space(SPACE);
     // It says nothing that is not said below it, and so has no name.
     ui.add(Image::from_texture(art).max_size(room).corner_radius(CornerRadius::same(RADIUS_LARGE)));

@@ -79,6 +79,14 @@ fn place(rect: Rect, beats: usize, at: usize, bytes: u64, top: u64) -> Pos2 {
     pos2(x, rect.max.y - rect.height() * 0.9 * (bytes as f64 / top as f64) as f32)
 }
 
+/// Lines of legends: as high as text, for nothing in them is pressed.
+pub fn legends(ui: &mut Ui, inside: impl FnOnce(&mut Ui)) {
+    ui.scope(|ui| {
+        ui.spacing_mut().interact_size.y = 0.0;
+        ui.horizontal_wrapped(inside);
+    });
+}
+
 /// A name with its colour, and what belongs to it: one thing, so that lines break around it.
 pub fn legend(ui: &mut Ui, texts: &Texts, color: Color32, name: &str, value: &str) {
     let tokens = theme::tokens(ui.visuals());
@@ -116,7 +124,7 @@ pub fn sources(ui: &mut Ui, texts: &Texts, sources: &SourceBytes) {
         painter.rect_filled(part, CornerRadius::ZERO, color);
         from += width;
     }
-    ui.horizontal_wrapped(|ui| {
+    legends(ui, |ui| {
         ui.spacing_mut().item_spacing.x = 2.0 * SPACE;
         for (name, color, bytes) in parts.into_iter().filter(|(_, _, bytes)| *bytes > 0) {
             legend(ui, texts, color, &texts.say(name), &texts.bytes(bytes));
