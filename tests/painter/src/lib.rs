@@ -17,6 +17,8 @@ use egui_kittest::{Harness, TestRenderer};
 
 /// Parts of a pixel that coordinates are rounded to.
 const PARTS: i64 = 256;
+/// Shades of each of the three colours in a coarse picture, without the darkest.
+const SHADES: u32 = 31;
 
 /// The textures of a window, as far as they were told.
 #[derive(Clone, Default)]
@@ -133,14 +135,111 @@ impl Picture {
         }
     }
 
-    /// As a PNG.
+    /// A picture of one colour.
+    #[must_use]
+    pub fn plain(width: usize, height: usize, color: Color32) -> Self {
+        Self { width, height, pixels: vec![color; width * height] }
+    }
+
+    /// Every square of so many pixels becomes one of their middle colour.
+    #[must_use]
+    pub fn shrunk(&self, square: usize) -> Self {
+        let (width, height) = (self.width / square, self.height / square);
+        let mut sums = vec![[0_u32; 3]; width * height];
+        for (y, row) in self.pixels.chunks_exact(self.width).take(height * square).enumerate() {
+            let sums = &mut sums[y / square * width..][..width];
+            for (sum, pixels) in sums.iter_mut().zip(row.chunks_exact(square)) {
+                for pixel in pixels {
+                    for (sum, part) in sum.iter_mut().zip(pixel.to_array()) {
+                        *sum += u32::from(part);
+                    }
+                }
+            }
+        }
+        let count = (square * square) as u32;
+        let middle = |sum: [u32; 3]| sum.map(|sum| ((sum + count / 2) / count) as u8);
+        let pixels =
+            sums.into_iter().map(|sum| Color32::from_rgb(middle(sum)[0], middle(sum)[1], middle(sum)[2]));
+        Self { width, height, pixels: pixels.collect() }
+    }
+
+    /// In so few shades that it is kept in little room, whatever it shows.
+    #[must_use]
+    pub fn coarse(&self) -> Self {
+        let coarse = |part: u8| ((u32::from(part) * SHADES + 127) / 255 * 255 / SHADES) as u8;
+        let pixels = self.pixels.iter();
+        let pixels =
+            pixels.map(|pixel| Color32::from_rgb(coarse(pixel.r()), coarse(pixel.g()), coarse(pixel.b())));
+        Self { width: self.width, height: self.height, pixels: pixels.collect() }
+    }
+
+    /// Puts another picture into it.
+    pub fn paste(&mut self, other: &Self, left: usize, top: usize) {
+        for (y, row) in other.pixels.chunks_exact(other.width).enumerate() {
+            self.pixels[(top + y) * self.width + left..][..other.width].copy_from_slice(row);
+        }
+    }
+
+    /// A part of it.
+    #[must_use]
+    pub fn part(&self, left: usize, top: usize, width: usize, height: usize) -> Self {
+        let rows = (top..top + height).flat_map(|y| &self.pixels[y * self.width + left..][..width]);
+        Self { width, height, pixels: rows.copied().collect() }
+    }
+
+    /// How far a picture of the same size is from it: the most that a part of a pixel differs by, where that is, and how
+    /// much the parts differ by in the middle.
+    #[must_use]
+    pub fn differs(&self, other: &Self) -> (u8, [usize; 2], f32) {
+        let (mut most, mut place, mut sum) = (0, [0, 0], 0_u64);
+        for (at, (one, other)) in self.pixels.iter().zip(&other.pixels).enumerate() {
+            for (one, other) in one.to_array().into_iter().zip(other.to_array()) {
+                let by = one.abs_diff(other);
+                sum += u64::from(by);
+                if by > most {
+                    (most, place) = (by, [at % self.width, at / self.width]);
+                }
+            }
+        }
+        (most, place, sum as f32 / (self.pixels.len() * 3) as f32)
+    }
+
+    /// From a PNG of this program; nothing of another kind.
+    #[must_use]
+    pub fn of_png(bytes: &[u8]) -> Option<Self> {
+        let mut decoder = png::Decoder::new(std::io::Cursor::new(bytes));
+        decoder.set_transformations(png::Transformations::EXPAND);
+        let mut reader = decoder.read_info().ok()?;
+        let mut parts = vec![0; reader.output_buffer_size()?];
+        let info = reader.next_frame(&mut parts).ok()?;
+        (info.color_type == png::ColorType::Rgb).then_some(())?;
+        let pixels = parts.chunks_exact(3).map(|part| Color32::from_rgb(part[0], part[1], part[2]));
+        Some(Self { width: info.width as usize, height: info.height as usize, pixels: pixels.collect() })
+    }
+
+    /// As a PNG, as small as it gets.
+    #[must_use]
     pub fn png(&self) -> Vec<u8> {
         let mut bytes = Vec::new();
+        let mut palette: Vec<Color32> = self.pixels.clone();
+        palette.sort_unstable_by_key(Color32::to_array);
+        palette.dedup();
         let mut encoder = png::Encoder::new(&mut bytes, self.width as u32, self.height as u32);
-        encoder.set_color(png::ColorType::Rgb);
-        let pixels: Vec<u8> =
-            self.pixels.iter().flat_map(|pixel| [pixel.r(), pixel.g(), pixel.b()]).collect();
-        encoder.write_header().unwrap().write_image_data(&pixels).unwrap();
+        encoder.set_compression(png::Compression::High);
+        let rgb = |pixels: &[Color32]| -> Vec<u8> {
+            pixels.iter().flat_map(|pixel| [pixel.r(), pixel.g(), pixel.b()]).collect()
+        };
+        let parts = if palette.len() <= 256 {
+            encoder.set_color(png::ColorType::Indexed);
+            encoder.set_palette(rgb(&palette));
+            encoder.set_filter(png::Filter::NoFilter);
+            let index = |pixel: &Color32| palette.binary_search_by_key(&pixel.to_array(), Color32::to_array);
+            self.pixels.iter().map(|pixel| index(pixel).unwrap() as u8).collect()
+        } else {
+            encoder.set_color(png::ColorType::Rgb);
+            rgb(&self.pixels)
+        };
+        encoder.write_header().unwrap().write_image_data(&parts).unwrap();
         bytes
     }
 

@@ -180,6 +180,11 @@ fn hidden<S>(harness: &mut Harness<'_, S>) -> Vec<String> {
     found
 }
 
+/// Whether a letter of this kind is shown.
+pub(super) fn has_letter<S>(harness: &Harness<'_, S>, is_it: fn(char) -> bool) -> bool {
+    rows(harness).iter().any(|row| row.ink.intersects(row.clip) && row.text.chars().any(is_it))
+}
+
 fn rows<S>(harness: &Harness<'_, S>) -> Vec<Row> {
     let mut rows = Vec::new();
     for ClippedShape { clip_rect, shape, .. } in &harness.output().shapes {

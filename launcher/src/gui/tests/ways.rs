@@ -5,7 +5,7 @@ use std::sync::Arc;
 use eframe::egui::{Color32, ColorImage, Context, FontData, Memory, TextureHandle, TextureOptions, Theme};
 use painter::Picture;
 
-use super::layout::faults;
+use super::layout::{faults, has_letter};
 use super::*;
 
 /// Fonts for the scripts that ours lack, as Debian has them: always the same, unlike what a system offers.
@@ -140,6 +140,13 @@ impl Seer {
         faults(&mut self.harness, is_scrolled)
     }
 
+    /// Whether letters are shown that neither of the launcher's languages has.
+    pub(super) fn has_other_scripts(&self) -> bool {
+        has_letter(&self.harness, |letter| {
+            ('\u{590}'..'\u{f000}').contains(&letter) && letter.is_alphabetic()
+        })
+    }
+
     /// What it looks like.
     pub(super) fn picture(&self) -> Picture {
         Picture::of(&self.harness, &self.textures)
@@ -151,7 +158,7 @@ fn maples() -> ColorImage {
     let [width, height] = [450, 150];
     let pixels = (0..width * height).map(|at| {
         let (x, y) = (at % width, at / width);
-        let leaf = (x * 7 + y * 3) % 90 < 24 && (x + 5 * y) % 70 < 30;
+        let leaf = (x / 6 + y / 6) % 9 == 0 && (x / 30) % 3 == 1;
         let part = |most: usize, of: usize| u8::try_from(most * of / height).unwrap();
         if leaf {
             Color32::from_rgb(214, 92, 40)
