@@ -68,6 +68,13 @@ pub(crate) fn set_apart(command: &mut Command) {
     not_of_ours(command);
 }
 
+/// Has a program open no console: what is packed for the command line is no window's business.
+pub(crate) fn without_console(command: &mut Command) -> &mut Command {
+    #[cfg(windows)]
+    std::os::windows::process::CommandExt::creation_flags(command, imp::CREATE_NO_WINDOW);
+    command
+}
+
 /// What we were told by who started us is nothing to a program that we start.
 pub(crate) fn not_of_ours(command: &mut Command) {
     for name in [PACKAGED, PACKAGED_VERSION, RELEASE, WATCHED] {
@@ -251,6 +258,8 @@ mod imp {
         });
         found.collect()
     }
+
+    pub(super) const CREATE_NO_WINDOW: u32 = 0x800_0000;
 
     /// No console of ours, and a group of its own.
     pub(super) fn set_apart(command: &mut Command) {

@@ -12,10 +12,12 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::{env, fs};
+use std::time::{Duration, Instant};
+use std::{env, fs, thread};
 
 use egui::{Key, Modifiers};
 use samara_tests::fixtures::{GameSize, generate_release};
+use samara_tests::package::{self, Given, Target};
 use samara_tests::support::{Display, Studio, Window, Windows, freeciv};
 
 /// A player's screen.
@@ -27,7 +29,11 @@ struct Screen {
 
 impl Screen {
     fn open(display: Display, windows: &Windows) -> Screen {
-        let window = Window::open_with(&windows.path(""), on(&display, windows));
+        let window = Window::open_with(&windows.path(""), on(&display, windows.command("launcher.exe")));
+        Screen::of(window, display)
+    }
+
+    fn of(window: Window, display: Display) -> Screen {
         let pictures = env::var_os("SAMARA_PICTURES").map(PathBuf::from);
         Screen { window, display, pictures }
     }
@@ -41,9 +47,8 @@ impl Screen {
     }
 }
 
-/// The launcher on this display.
-fn on(display: &Display, windows: &Windows) -> Command {
-    let mut command = windows.command("launcher.exe");
+/// A program, on this display.
+fn on(display: &Display, mut command: Command) -> Command {
     command.env("DISPLAY", display.name()).env("LIBGL_ALWAYS_SOFTWARE", "1");
     command
 }
@@ -78,7 +83,7 @@ fn from_the_first_question_to_playing_the_next_version() {
     let studio = Studio::new("maple");
     let Some(windows) = Windows::start(studio.scratch("windows")) else { return };
     let display = Display::start().unwrap();
-    let stub = windows.stub();
+    let stub = windows.build("play.c", "");
     let [old, new] = builds(&studio).map(|(version, build)| {
         (version, with_stub(&build, &stub, studio.scratch(&format!("build-{version}"))))
     });
@@ -147,4 +152,70 @@ fn play(screen: &mut Screen, windows: &Windows, picture: &str) {
     screen.keep(picture);
     windows.open_gate();
     screen.window.wait_to_have("Play");
+}
+
+#[test]
+fn a_package_sets_itself_up_opens_links_and_is_removed() {
+    let studio = Studio::new("maple");
+    let Some(windows) = Windows::start(studio.scratch("windows")) else { return };
+    let display = Display::start().unwrap();
+    let brand = studio.scratch("brand.toml");
+    fs::write(&brand, "name = \"Maple: Games\"\n").unwrap();
+    let given = Given { file: &windows.launcher(), for_tests: true };
+    let made = package::make(&studio.scratch("made"), Some(&brand), Target::Windows, Some(given)).unwrap();
+    let mut unpack = Command::new("python3");
+    unpack.args(["-m", "zipfile", "-e"]).arg(&made[0]).arg(windows.path("downloads"));
+    assert!(unpack.status().unwrap().success());
+    let unpacked = windows.seen(&format!("downloads/maple-games-{}", env!("CARGO_PKG_VERSION")));
+    let home = windows.path("");
+
+    // A click on setup.cmd; then its window is there.
+    let setup = windows.shell(&format!(r"wine cmd /c '{unpacked}\setup.cmd'"));
+    let mut screen = Screen::of(Window::open_with(&home, on(&display, setup)), display);
+    screen.window.wait_to_say("Maple: Games");
+    screen.keep("14-set-up");
+    screen.window.press("No, only download");
+    assert!(!windows.running("/Programs/maple-games/samara.exe").is_empty());
+    fs::remove_dir_all(windows.path("downloads")).unwrap();
+    // A click on a link goes to it. (Wine itself looks for such entries among those of the whole machine alone.)
+    let _seedbox = studio.serve();
+    let opens = registered(&windows, r"HKCU\Software\Classes\samara\shell\open\command", "/ve");
+    assert!(opens.ends_with(r#"\Programs\maple-games\samara.exe" "%1""#), "{opens}");
+    let link = format!("samara://add?repo={}&game=maple", studio.url());
+    windows.sh(&format!("wine {}", opens.replace('"', "'").replace("%1", &link)));
+    screen.window.wait_to_say("Compare it");
+    screen.keep("15-link");
+    let Screen { window, display, .. } = screen;
+    window.quit();
+
+    // The entry in the start menu.
+    let menu = r"C:\users\root\AppData\Roaming\Microsoft\Windows\Start Menu\Programs";
+    let entry = windows.shell(&format!(r"wine start '{menu}\Maple  Games.lnk'"));
+    let mut window = Window::open_with(&home, on(&display, entry));
+    window.wait_to_have("Add a game");
+    window.quit();
+    let end = Instant::now() + Duration::from_secs(60);
+    while !windows.running("/Programs/").is_empty() {
+        assert!(Instant::now() < end, "the window stays");
+        thread::sleep(Duration::from_millis(50));
+    }
+
+    // What Windows runs to remove it.
+    let key = r"HKCU\Software\Microsoft\Windows\CurrentVersion\Uninstall\maple-games";
+    let line = registered(&windows, key, "/v UninstallString");
+    assert_eq!(line, r#""C:\users\root\AppData\Local\Programs\maple-games\launcher.exe" self remove"#);
+    windows.sh(&format!("wine {}", line.replace('"', "'")));
+    for key in [key, r"HKCU\Software\Classes\samara", r"HKCU\Software\Classes\samara-file"] {
+        windows.sh(&format!("! wine reg query '{key}'"));
+    }
+    let programs = windows.data().join("Programs");
+    assert_eq!(fs::read_dir(&programs).unwrap().count(), 0);
+    assert!(!windows.path("AppData/Roaming/Microsoft/Windows/Start Menu/Programs/Maple  Games.lnk").exists());
+    assert!(windows.data().join("samara/settings.json").exists(), "the player's records stay");
+}
+
+/// The text of an entry of the registry.
+fn registered(windows: &Windows, key: &str, entry: &str) -> String {
+    let told = windows.sh(&format!("wine reg query '{key}' {entry}"));
+    told.split("REG_SZ").nth(1).unwrap().trim().to_owned()
 }

@@ -87,6 +87,8 @@ pub fn main() -> ExitCode {
 fn kind(read: &Result<Cli, clap::Error>) -> Option<Kind> {
     match read {
         Ok(Cli { action: Some(Deed::Own(Own::Rollback | Own::Probe)), .. }) => None,
+        #[cfg(windows)]
+        Ok(Cli { action: Some(Deed::Own(Own::Setup | Own::Remove)), .. }) => None,
         // That there is nothing to show a window on is no version's fault.
         Ok(Cli { action: None, json: false, .. }) if has_display() => Some(Kind::Window),
         Ok(_) | Err(_) => Some(Kind::Line),

@@ -25,6 +25,16 @@ pub(super) fn run(own: &Own, screen: &mut Screen) -> ExitCode {
             text: format!("Version {next} starts with the next start."),
             line: json!({ "event": "done", "running": me.release, "next": next }),
         }),
+        #[cfg(windows)]
+        Own::Setup => crate::setup::set_up(&me.packaged).map(|folder| Answer {
+            text: format!("It is in {} and in the start menu.", folder.display()),
+            line: json!({ "event": "done", "folder": folder }),
+        }),
+        #[cfg(windows)]
+        Own::Remove => crate::setup::remove(&me.packaged).map(|folder| Answer {
+            text: format!("It was removed from {}. Games and settings stay.", folder.display()),
+            line: json!({ "event": "done", "folder": folder }),
+        }),
         Own::Probe => return probe(screen),
     };
     match done {

@@ -16,6 +16,13 @@ pub enum Own {
     Update(OwnUpdateArgs),
     /// Go back to the version before.
     Rollback,
+    /// Make the launcher, which was unpacked here, a program of this user: in the start menu, and for samara:// links. No
+    /// administrator is needed.
+    #[cfg(windows)]
+    Setup,
+    /// Take that back; games and settings stay.
+    #[cfg(windows)]
+    Remove,
     /// Say whether this version works on this machine: what a version that is about to be used is asked.
     #[command(hide = true)]
     Probe,

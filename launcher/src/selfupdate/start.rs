@@ -55,6 +55,9 @@ pub fn begin(kind: Kind, arguments: &[OsString]) -> Option<ExitCode> {
         let mut command = Command::new(program);
         command.args(arguments).env(PACKAGED, &me.packaged).env(PACKAGED_VERSION, &me.own);
         command.env(RELEASE, &build.release).env_remove(WATCHED);
+        if kind == Kind::Window {
+            crate::platform::without_console(&mut command);
+        }
         let ended =
             if watch { watched(place, &build, kind, command.env(WATCHED, "1")) } else { become_it(command) };
         match ended {

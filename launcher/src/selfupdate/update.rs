@@ -233,7 +233,8 @@ impl Work<'_> {
         command.args(["self", "probe"]).env(PACKAGED, &self.me.packaged).env(RELEASE, release);
         command.env(PACKAGED_VERSION, &self.me.own).env_remove(WATCHED);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
-        let mut child = command.spawn().map_err(|error| error.to_string())?;
+        let mut child =
+            crate::platform::without_console(&mut command).spawn().map_err(|error| error.to_string())?;
         let end = Instant::now() + patience(WELL_WITHIN);
         let status = loop {
             match child.try_wait().map_err(|error| error.to_string())? {

@@ -11,6 +11,8 @@ pub const LINK_BYTES_MAX: usize = 4000;
 pub const FILE_BYTES_MAX: u64 = 1 << 20;
 /// What such a file is called at its end.
 pub const FILE_ENDING: &str = ".samara";
+/// The scheme of links.
+pub const SCHEME: &str = "samara";
 
 /// What a link says: `samara://add?repo=ADDRESS&game=ID&root=SHA256`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,7 +32,7 @@ pub fn link(text: &str) -> Result<Link, String> {
         return Err("the link is too long".to_owned());
     }
     let url = Url::parse(text).map_err(|error| format!("it is no link: {error}"))?;
-    if url.scheme() != "samara" || url.host_str() != Some("add") || !matches!(url.path(), "" | "/") {
+    if url.scheme() != SCHEME || url.host_str() != Some("add") || !matches!(url.path(), "" | "/") {
         return Err("it is not a link of the form samara://add?repo=…&game=…".to_owned());
     }
     let (mut repo, mut game, mut root) = (None, None, None);

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::Parser;
 use samara_tests::package::{self, Given, Target};
 
-/// Builds the launcher and makes its packages: a .deb and a portable .tar.gz. Made twice from the same program they are the
-/// same to the byte.
+/// Builds the launcher and makes its packages: a .deb and a portable .tar.gz; for Windows a .zip that is portable and can set
+/// itself up. Made twice from the same program they are the same to the byte.
 #[derive(Parser)]
 struct Args {
     /// Where the packages go; the folder is made.
@@ -15,7 +15,7 @@ struct Args {
     /// The brand file of a studio; what it names lies beside it.
     #[arg(long, value_name = "FILE")]
     brand: Option<PathBuf>,
-    /// For which system; packages for Windows are not made yet.
+    /// For which system; for Windows, tests/scripts/win builds it.
     #[arg(long, value_enum, default_value = "linux")]
     target: Target,
     /// Packs this launcher instead of building one.

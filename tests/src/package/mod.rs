@@ -5,11 +5,12 @@ mod licences;
 mod program;
 mod tree;
 mod linux;
+mod windows;
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
 use clap::ValueEnum;
 use launcher::brand::{BRAND_FILE, Brand};
 
@@ -20,7 +21,7 @@ use tree::Tree;
 pub enum Target {
     /// Debian and others on x86-64.
     Linux,
-    /// Windows on x86-64; nothing is made for it yet.
+    /// Windows on x86-64.
     Windows,
 }
 
@@ -60,13 +61,12 @@ pub fn make(
     target: Target,
     program: Option<Given<'_>>,
 ) -> Result<Vec<PathBuf>> {
-    // Before a build of many minutes.
-    if target == Target::Windows {
-        bail!("packages for Windows are not made yet");
-    }
     let parts = parts(brand, target, program)?;
     fs::create_dir_all(out).with_context(|| format!("making {}", out.display()))?;
-    let packages = linux::packages(&parts)?;
+    let packages = match target {
+        Target::Linux => linux::packages(&parts)?,
+        Target::Windows => windows::packages(&parts)?,
+    };
     let mut made = Vec::new();
     for (name, bytes) in packages {
         let path = out.join(name);

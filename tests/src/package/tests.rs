@@ -124,3 +124,52 @@ fn a_portable_launcher_is_told_to_the_desktop_and_taken_back() {
     register(&["--remove"]);
     assert!(!icon.exists() && !data.join("applications/maple-games.desktop").exists());
 }
+
+/// As much of a program for Windows as is looked at.
+fn pe() -> Vec<u8> {
+    let mut pe = vec![0; 0x200];
+    pe[0x3c] = 0x80;
+    pe[0x80..0x84].copy_from_slice(b"PE\0\0");
+    pe[0x80 + 92] = 3;
+    pe
+}
+
+#[test]
+fn a_zip_for_windows_is_read_by_others() {
+    let parts = Parts { program: pe(), ..parts("Maple Games") };
+    let made = windows::packages(&parts).unwrap();
+    assert_eq!(made, windows::packages(&parts).unwrap());
+    let (name, bytes) = &made[0];
+    assert_eq!(name, "maple-games-1.2.3-windows-x86_64.zip");
+    let temp = tempfile::tempdir().unwrap();
+    fs::write(temp.path().join(name), bytes).unwrap();
+    let line = "import sys,zipfile; z = zipfile.ZipFile(sys.argv[1]); assert z.testzip() is None; z.extractall('.'); \
+                print(z.infolist()[0].date_time)";
+    let python = Command::new("python3").args(["-c", line, name]).current_dir(&temp).output();
+    let Ok(told) = python else {
+        eprintln!("left out: there is no python3 here");
+        return;
+    };
+    assert!(told.status.success(), "{}", String::from_utf8_lossy(&told.stderr));
+    assert_eq!(told.stdout, b"(2023, 11, 14, 22, 13, 20)\n");
+    let folder = temp.path().join("maple-games-1.2.3");
+    let read = |name: &str| fs::read(folder.join(name)).unwrap();
+    let mut window = pe();
+    window[0x80 + 92] = 2;
+    assert!(read("launcher.exe") == pe() && read("samara.exe") == window);
+    assert_eq!(read("samara.ico")[..6], [0, 0, 1, 0, 4, 0]);
+    assert!(
+        String::from_utf8(read("setup.cmd")).unwrap().contains("Programs\\maple-games\\samara.exe\")\r\n")
+    );
+    // What setting up copies is all there is.
+    let package = launcher::setup::package::Package::of(&folder.join("samara.exe"));
+    let mut listed: Vec<_> =
+        package.unwrap().files.into_iter().map(|file| folder.join(file.to_native())).collect();
+    let files = walkdir::WalkDir::new(&folder).into_iter().map(|entry| entry.unwrap());
+    let mut found: Vec<_> =
+        files.filter(|entry| entry.file_type().is_file()).map(walkdir::DirEntry::into_path).collect();
+    listed.sort();
+    found.sort();
+    assert_eq!(listed, found);
+    assert!(windows::packages(&Parts { program: PROGRAM.to_vec(), ..parts }).is_err());
+}

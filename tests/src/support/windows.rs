@@ -1,5 +1,6 @@
 //! A Windows computer with one player: Wine in the root file system that `tests/scripts/win` makes.
 
+use std::ffi::OsString;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -88,29 +89,66 @@ impl Windows {
         Program::spawn(command).finish()
     }
 
-    /// What a program of the system prints.
+    /// Runs a shell line inside, where the disk is `/share`; what it prints.
     ///
     /// # Panics
     /// When it fails.
-    #[must_use]
-    pub fn system(&self, line: &str) -> String {
-        let done = self.script().args(["sh", &format!("wine {line}")]).stdin(Stdio::null()).output();
-        let done = done.expect("the script can be started");
+    pub fn sh(&self, line: &str) -> String {
+        let done = self.shell(line).stdin(Stdio::null()).output().expect("the script can be started");
         let told = String::from_utf8_lossy(&done.stdout).into_owned();
         assert!(done.status.success(), "{line}: {told}{}", String::from_utf8_lossy(&done.stderr));
         told
     }
 
-    /// Builds the program that stands for a game, which runs until [`Self::open_gate`].
+    /// The same, to be started.
+    #[must_use]
+    pub fn shell(&self, line: &str) -> Command {
+        let mut command = self.script();
+        command.args(["sh", line]);
+        command
+    }
+
+    /// Builds a program from a source beside the interop tests.
+    #[must_use]
+    pub fn build(&self, source: &str, options: &str) -> PathBuf {
+        let name = format!("{}{options}.exe", source.trim_end_matches(".c"));
+        let compiler = "x86_64-w64-mingw32-gcc -O1 -Wall -Werror -s";
+        self.sh(&format!("{compiler} {options} -o /share/{name} /src/tests/interop/{source}"));
+        self.path(&name)
+    }
+
+    /// The launcher on the player's disk, without what only a debugger reads.
+    #[must_use]
+    pub fn launcher(&self) -> PathBuf {
+        self.sh("x86_64-w64-mingw32-strip -o /share/launcher.exe /target/x86_64-pc-windows-gnu/debug/launcher.exe");
+        self.path("launcher.exe")
+    }
+
+    /// The programs that run and whose path has this part.
     ///
     /// # Panics
-    /// When it cannot be built.
+    /// When the system does not tell.
     #[must_use]
-    pub fn stub(&self) -> PathBuf {
-        let line = "x86_64-w64-mingw32-gcc -O1 -Wall -Werror -s -o /share/play.exe /src/tests/interop/play.c";
-        let built = self.script().args(["sh", line]).status();
-        assert!(built.is_ok_and(|done| done.success()), "the stub cannot be built");
-        self.path("play.exe")
+    pub fn running(&self, part: &str) -> Vec<OsString> {
+        let is_meant = |process: &Path| {
+            let inside = fs::read_link(process.join("root")).is_ok_and(|root| root != Path::new("/"));
+            let words = fs::read(process.join("cmdline")).unwrap_or_default();
+            let program = String::from_utf8_lossy(words.split(|byte| *byte == 0).next().unwrap_or_default());
+            inside && program.replace('\\', "/").contains(part)
+        };
+        let processes = fs::read_dir("/proc").expect("there are processes").flatten();
+        let meant = processes.filter(|process| is_meant(&process.path()));
+        meant.map(|process| process.file_name()).collect()
+    }
+
+    /// Kills these programs, with SIGKILL.
+    ///
+    /// # Panics
+    /// When there is none.
+    pub fn kill(&self, part: &str) {
+        let pids = self.running(part);
+        assert!(!pids.is_empty(), "no program of {part} runs");
+        assert!(Command::new("kill").arg("-9").args(pids).status().is_ok_and(|done| done.success()));
     }
 
     /// Lets the stub end.
