@@ -29,6 +29,8 @@ const SIGKILL: i32 = 9;
 const OWN: &str = env!("CARGO_PKG_VERSION");
 /// Says that it is well, then fails as told.
 const LIAR: &str = "#!/bin/sh\n[ \"$2\" = probe ] && echo 'samara launcher is well' && exit 0\n";
+/// Steps of the update itself; the others are of the start after it.
+const OF_UPDATE: &[&str] = STEPS.split_at(5).0;
 /// What every release brings of its own, in bytes.
 const FRESH: usize = 4 << 20;
 
@@ -104,6 +106,13 @@ impl World {
             command.env("SAMARA_STOP_AT", step);
         }
         Program::spawn(command)
+    }
+
+    /// The window, as its package starts it.
+    fn window(&self, display: &Display) -> Command {
+        let mut command = display.player(&self.home(), &self.studio.scratch("package/launcher"));
+        command.env("SAMARA_SELF_PATIENCE_MS", "20000");
+        command
     }
 
     fn run(&self, line: &[&str]) -> Outcome {
@@ -273,19 +282,28 @@ fn start_window(world: &World, display: &str) -> std::process::ExitStatus {
 
 /// Kills whoever says that it has come to this step; false when nobody does.
 fn kill_at(mut program: Program, step: &str) -> bool {
-    let mut stopped = None;
-    while stopped.is_none() {
-        let Some(event) = program.next_event() else { return false };
-        stopped = event["pid"].as_u64().filter(|_| event["event"] == "stopped" && event["at"] == step);
-    }
-    let pid = u32::try_from(stopped.unwrap()).unwrap();
+    let Some(pid) = stopped_at(&mut program, step) else { return false };
     if pid == program.id() {
         assert_eq!(program.kill().status.signal(), Some(SIGKILL));
     } else {
-        assert!(Command::new("kill").args(["-9", &pid.to_string()]).status().unwrap().success());
+        kill(pid);
         let _ = program.finish();
     }
     true
+}
+
+/// Waits until somebody says that it has come to this step.
+fn stopped_at(program: &mut Program, step: &str) -> Option<u32> {
+    loop {
+        let event = program.next_event()?;
+        if event["event"] == "stopped" && event["at"] == step {
+            return Some(u32::try_from(event["pid"].as_u64().unwrap()).unwrap());
+        }
+    }
+}
+
+fn kill(pid: u32) {
+    assert!(Command::new("kill").args(["-9", &pid.to_string()]).status().unwrap().success());
 }
 
 #[test]
@@ -302,8 +320,7 @@ fn killed_at_every_step_the_launcher_comes_up() {
         let new = format!("0.{minor}");
         world.publish(&new, fails.then(|| format!("{LIAR}kill -SEGV $$\n")).as_deref());
         let update = ["self", "update", "--no-peers"];
-        let of_update = STEPS.iter().position(|one| *one == step).unwrap() < 5;
-        if of_update {
+        if OF_UPDATE.contains(&step) {
             assert!(kill_at(world.command("package", &update, Some(step)), step), "{step} is never reached");
         } else {
             assert_eq!(world.update().ok()["release"], new.as_str());
@@ -386,13 +403,7 @@ fn killed_at_any_moment_the_launcher_comes_up() {
 fn update_in_window(window: &mut Window, release: &str) {
     let (offer, ready) =
         (format!("Update to version {release}"), format!("Version {release} runs from the next start on"));
-    let is_offered = window.wait_for("an update", |tree| {
-        if tree.says(&ready) { Some(false) } else { tree.has(&offer).then_some(true) }
-    });
-    if is_offered {
-        window.press(&offer);
-        window.wait_to_say(&ready);
-    }
+    window.press_until(&[&offer, "Check for updates"], |tree| tree.says(&ready));
     window.press("Restart now");
     window.wait_for_next();
 }
@@ -402,7 +413,7 @@ fn update_in_window(window: &mut Window, release: &str) {
 fn version_in_window(window: &mut Window, either: [&str; 2]) -> usize {
     window.press("Settings");
     let said = |release: &str| format!("Version {release}");
-    window.wait_for("its version", |tree| either.iter().position(|release| tree.says(&said(release))))
+    window.wait_for("its version", |tree| either.iter().position(|release| tree.reads(&said(release))))
 }
 
 #[test]
@@ -411,12 +422,7 @@ fn the_window_updates_itself_and_comes_up_whatever_happens() {
     let world = World::new();
     world.publish("0.2", None);
     let _seedbox = world.studio.serve();
-    let start = || {
-        let mut command = display.player(&world.home(), &world.studio.scratch("package/launcher"));
-        command.env("SAMARA_SELF_PATIENCE_MS", "20000");
-        command
-    };
-    let mut window = Window::open_with(&world.home(), start());
+    let mut window = Window::open_with(&world.home(), world.window(&display));
     window.press("No, only download");
     window.press("Settings");
     update_in_window(&mut window, "0.2");
@@ -438,22 +444,53 @@ fn the_window_updates_itself_and_comes_up_whatever_happens() {
     window.wait_for_next();
     assert_eq!(version_in_window(&mut window, [OWN, "0.2"]), 0);
     window.quit();
+}
 
-    // Killed before its window is there, it is there with the next start.
+#[test]
+fn the_window_killed_at_every_step_comes_up() {
+    let Some(display) = Display::start() else { return };
+    let world = World::new();
+    world.publish("0.1.1", None);
+    let _seedbox = world.studio.serve();
+    let mut window = Window::open_with(&world.home(), world.window(&display));
+    window.press("No, only download");
+    window.quit();
     let mut old = OWN.to_owned();
-    for (minor, step) in (4..).zip(["begins", "counted"]) {
+    for (minor, step) in (2..).zip(STEPS) {
         let new = format!("0.{minor}");
-        world.publish(&new, None);
-        assert_eq!(world.update().ok()["release"], new.as_str());
-        let mut command = start();
-        command.env("SAMARA_STOP_AT", step);
-        assert!(kill_at(Program::spawn(command), step), "{step} is never reached");
+        let fails = ["failed", "taken-back"].contains(&step);
+        world.publish(&new, fails.then(|| format!("{LIAR}kill -SEGV $$\n")).as_deref());
+        kill_window_at(&world, &display, step);
         end_all(&world);
-        let mut window = Window::open_with(&world.home(), start());
-        assert_eq!(version_in_window(&mut window, [new.as_str(), old.as_str()]), 0, "{step}");
+        let mut window = Window::open_with(&world.home(), world.window(&display));
+        let came_up = version_in_window(&mut window, [&new, &old]);
+        println!("{step}: version {} came up", if came_up == 0 { "new" } else { "old" });
+        assert!(!fails || came_up == 1, "{step}");
+        if !fails && came_up == 1 {
+            // Whatever was left, the next update goes through.
+            update_in_window(&mut window, &new);
+            assert_eq!(version_in_window(&mut window, [&new, &old]), 0, "{step}");
+        }
         window.quit();
         end_all(&world);
-        old = new;
+        old = if fails { old } else { new };
+    }
+}
+
+/// Has the newest launcher fetched, and the window killed at this step of its own update or of the start after it.
+fn kill_window_at(world: &World, display: &Display, step: &str) {
+    let mut command = world.window(display);
+    command.env("SAMARA_STOP_AT", step);
+    if OF_UPDATE.contains(&step) {
+        let mut window = Window::open_with(&world.home(), command);
+        window.press("Settings");
+        let stopped = window.stopped();
+        window.press_until(&["Update to version", "Check for updates"], |_| stopped());
+    } else {
+        let _ = world.update().ok();
+        // Who is left of the packaged program and its window ends when this is dropped, and by `end_all`.
+        let mut program = Program::spawn(command);
+        kill(stopped_at(&mut program, step).unwrap());
     }
 }
 

@@ -21,6 +21,9 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// The window is asked this often what it shows: each time it draws a frame for it.
 const ASK_EVERY: Duration = Duration::from_millis(40);
 
+/// Where a window's output is kept, below the player's home.
+const TOLD: &str = "window.out";
+
 /// A display that nobody sees; ended with its owner.
 #[derive(Debug)]
 pub struct Display {
@@ -180,6 +183,12 @@ impl Tree {
         self.0.iter().any(|(_, node)| told(node))
     }
 
+    /// Whether some text or name is this, and nothing more.
+    #[must_use]
+    pub fn reads(&self, text: &str) -> bool {
+        self.0.iter().any(|(_, node)| self.name(node) == text || node.value() == Some(text))
+    }
+
     /// How far it says it is.
     #[must_use]
     pub fn progress(&self) -> Option<String> {
@@ -207,6 +216,7 @@ impl Tree {
 pub struct Window {
     child: Child,
     socket: TcpStream,
+    told: PathBuf,
     log: PathBuf,
     address: SocketAddr,
 }
@@ -230,11 +240,12 @@ impl Window {
         let address = free_address();
         let log = home.join("window.log");
         let errors = fs::File::options().create(true).append(true).open(&log).expect("a log can be made");
+        let told = fs::File::create(home.join(TOLD)).expect("a file can be made");
         command.env("EGUI_INSPECTION", address.to_string()).env("RUST_LOG", "launcher=info,warn");
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(errors);
+        command.stdin(Stdio::null()).stdout(told).stderr(errors);
         let mut child = command.spawn().expect("the launcher can be started");
         let socket = connect(address, Some(&mut child), &log);
-        Window { child, socket, log, address }
+        Window { child, socket, told: home.join(TOLD), log, address }
     }
 
     /// Waits for the window that this one has started in its place.
@@ -365,6 +376,10 @@ impl Window {
     #[track_caller]
     fn request(&mut self, name: &str, action: Action) {
         let target_node = self.wait_for(name, |tree| tree.control(name).map(|(id, _)| *id));
+        self.act(action, target_node);
+    }
+
+    fn act(&mut self, action: Action, target_node: NodeId) {
         let request = ActionRequest { action, target_tree: TreeId::ROOT, target_node, data: None };
         self.apply(Event::AccessKitActionRequest(request));
     }
@@ -394,6 +409,32 @@ impl Window {
             fs::write(&path, png.bytes).expect("a screenshot can be kept");
         }
         path
+    }
+
+    /// Presses whichever of these is there until it shows, or has done, what is wanted.
+    ///
+    /// # Panics
+    /// When it does not for too long.
+    #[track_caller]
+    pub fn press_until(&mut self, names: &[&str], wanted: impl Fn(&Tree) -> bool) {
+        let end = Instant::now() + PATIENCE;
+        loop {
+            let tree = self.tree();
+            if wanted(&tree) {
+                return;
+            }
+            assert!(Instant::now() < end, "never seen after {names:?}. It shows:\n{}", tree.all());
+            if let Some((id, _)) = names.iter().find_map(|name| tree.control(name)) {
+                self.act(Action::Click, *id);
+            }
+            thread::sleep(ASK_EVERY);
+        }
+    }
+
+    /// Whether it stands still at the step that `SAMARA_STOP_AT` named.
+    pub fn stopped(&self) -> impl Fn() -> bool + use<> {
+        let told = self.told.clone();
+        move || fs::read_to_string(&told).is_ok_and(|told| told.contains(r#""event":"stopped""#))
     }
 
     /// Lets it work until a moment that the test has drawn, and does not look.
