@@ -3,7 +3,7 @@
 //!
 //! SAMARA_LOOKS_RENEW=1 keeps what is painted now: look at it before it is committed.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use eframe::egui::Color32;
 use painter::Picture;
@@ -23,8 +23,14 @@ fn folder() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("looks")
 }
 
-fn renews() -> bool {
+pub(super) fn renews() -> bool {
     std::env::var_os("SAMARA_LOOKS_RENEW").is_some()
+}
+
+/// What is painted now is what is kept, coarsely.
+fn keep(file: &Path, seen: &Picture) {
+    std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+    std::fs::write(file, seen.coarse().png()).unwrap();
 }
 
 /// Where a way's picture stands on its sheet.
@@ -74,8 +80,7 @@ fn compare(tongue: Tongue) {
 fn judged(name: &str, seen: &Picture, ways: &[Way]) -> Vec<String> {
     let file = folder().join(format!("{name}.png"));
     if renews() {
-        std::fs::create_dir_all(folder()).unwrap();
-        std::fs::write(&file, seen.coarse().png()).unwrap();
+        keep(&file, seen);
         return Vec::new();
     }
     let Some(kept) = std::fs::read(&file).ok().and_then(|bytes| Picture::of_png(&bytes)) else {

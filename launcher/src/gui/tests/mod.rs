@@ -6,6 +6,7 @@ mod layout;
 mod looks;
 mod places;
 mod scripts;
+mod shown;
 mod pressed;
 mod stages;
 mod states;
