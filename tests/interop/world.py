@@ -43,7 +43,7 @@ class Scratch:
     """A folder for one test; kept when the test fails."""
 
     def __init__(self, name):
-        base = os.path.join(TARGET, "test-logs", "interop")
+        base = os.environ.get("SAMARA_SCRATCH") or os.path.join(TARGET, "test-logs", "interop")
         os.makedirs(base, exist_ok=True)
         self.path = tempfile.mkdtemp(prefix=re.sub(r"[^\w.]+", "-", name) + ".", dir=base)
 

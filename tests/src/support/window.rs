@@ -16,7 +16,7 @@ use tempfile::TempDir;
 
 use super::{binary, free_address};
 
-/// What any single wait may last.
+/// What any single wait may last, unless SAMARA_PATIENCE says how many seconds.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// The window is asked this often what it shows: each time it draws a frame for it.
 const ASK_EVERY: Duration = Duration::from_millis(40);
@@ -254,7 +254,7 @@ impl Window {
     /// When none comes up.
     pub fn wait_for_next(&mut self) {
         // The old one is gone when it answers no more.
-        let end = Instant::now() + PATIENCE;
+        let end = Instant::now() + patience();
         while self.try_ask(&Request::GetTree).is_ok() {
             assert!(Instant::now() < end, "the window does not end: {}", self.errors());
             thread::sleep(ASK_EVERY);
@@ -329,7 +329,7 @@ impl Window {
     /// When it does not for too long; a screenshot is kept.
     #[track_caller]
     pub fn wait_for<T>(&mut self, what: &str, wanted: impl Fn(&Tree) -> Option<T>) -> T {
-        let end = Instant::now() + PATIENCE;
+        let end = Instant::now() + patience();
         loop {
             let tree = self.tree();
             if let Some(found) = wanted(&tree) {
@@ -454,7 +454,7 @@ impl Window {
     /// When it does not end well.
     pub fn quit(mut self) {
         self.key(Key::Q, Modifiers::COMMAND);
-        let end = Instant::now() + PATIENCE;
+        let end = Instant::now() + patience();
         while Instant::now() < end {
             if let Some(status) = self.child.try_wait().expect("it is our child") {
                 assert!(status.success(), "{status}: {}", self.errors());
@@ -490,12 +490,17 @@ fn launcher(display: &Display, home: &Path, program: &Path) -> Command {
     command
 }
 
+fn patience() -> Duration {
+    let told = env::var("SAMARA_PATIENCE").ok().and_then(|told| told.parse().ok());
+    told.map_or(PATIENCE, Duration::from_secs)
+}
+
 /// Of a window that another program starts there is no child to look after.
 fn connect(address: SocketAddr, mut child: Option<&mut Child>, log: &Path) -> TcpStream {
-    let end = Instant::now() + PATIENCE;
+    let end = Instant::now() + patience();
     loop {
         if let Ok(socket) = TcpStream::connect(address) {
-            let patience = socket.set_read_timeout(Some(PATIENCE));
+            let patience = socket.set_read_timeout(Some(patience()));
             if patience.is_ok() && read_handshake(&socket).is_ok() {
                 return socket;
             }
