@@ -1,7 +1,7 @@
 //! The launcher for Windows updates itself, under Wine: killed at every step it comes up, old or new; what does not start is
 //! taken back.
 //!
-//! As `e2e_self` on Linux, with fewer starts: each takes Wine a second.
+//! As `e2e::self_update` on Linux, with fewer starts: each takes Wine a second.
 #![cfg(target_os = "linux")]
 #![allow(
     clippy::unwrap_used,
