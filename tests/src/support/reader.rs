@@ -56,7 +56,7 @@ impl Bus {
         assert!(told.is_ok_and(|len| len > 0), "the bus tells no address");
         let mut bus = Bus { daemon, launcher: None, address: address.trim().to_owned() };
         let mut command = Command::new(at_spi);
-        command.args(["--launch-immediately", "--a11y=1", "--screen-reader=1"]);
+        command.arg("--launch-immediately");
         command.env("DBUS_SESSION_BUS_ADDRESS", &bus.address).env("XDG_RUNTIME_DIR", home).env("HOME", home);
         command.env_remove("DISPLAY").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         command.process_group(0);
@@ -70,7 +70,8 @@ impl Bus {
         &self.address
     }
 
-    /// Reads what programs on this bus show.
+    /// Reads what programs on this bus show, and has them told so, as a screen reader does when it starts: those that
+    /// are there already, and those to come.
     ///
     /// # Panics
     /// When AT-SPI does not answer.
@@ -79,10 +80,15 @@ impl Bus {
         let connect = |address: &str| Builder::address(address).and_then(Builder::build);
         let session = connect(&self.address).expect("the bus takes connections");
         let end = Instant::now() + PATIENCE;
+        let at_spi = |interface| Proxy::new(&session, "org.a11y.Bus", "/org/a11y/bus", interface);
+        let start = || {
+            let status = at_spi("org.a11y.Status")?;
+            status.set_property("IsEnabled", true)?;
+            status.set_property("ScreenReaderEnabled", true)?;
+            connect(&at_spi("org.a11y.Bus")?.call::<_, _, String>("GetAddress", &())?)
+        };
         loop {
-            let at_spi = Proxy::new(&session, "org.a11y.Bus", "/org/a11y/bus", "org.a11y.Bus")
-                .and_then(|bus| bus.call::<_, _, String>("GetAddress", &()));
-            match at_spi.and_then(|address| connect(&address)) {
+            match start() {
                 Ok(connection) => return Reader { connection },
                 Err(error) => assert!(Instant::now() < end, "AT-SPI does not answer: {error}"),
             }
