@@ -309,9 +309,6 @@ impl Window {
                 Effect::Tell(tiding) => self.tell(&tiding),
                 Effect::Copy(text) => ctx.copy_text(text),
                 Effect::Own(deed) => self.own.perform(deed, &desk.settings, ctx),
-                Effect::FreeSpace(game) => {
-                    tracing::warn!(game = game.0, "the window cannot do this yet");
-                }
             }
         }
         let Some(engine) = &self.engine else { return };

@@ -141,8 +141,6 @@ pub enum Effect {
     SaveSettings,
     /// The queue has changed.
     SaveQueue,
-    /// Show what takes the space on the disk of the game.
-    FreeSpace(GameKey),
     /// Say how much room there is for the game's folder: [`Desk::room`](crate::shell::Desk::room).
     Room(GameKey, PathBuf),
     /// Let the player choose a folder, beginning with this one. What is named gets a folder of its own in the one chosen,

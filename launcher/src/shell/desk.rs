@@ -245,7 +245,8 @@ impl Desk {
                 let ends = self.errands.end_plan(game).map(Effect::Engine);
                 return ends.into_iter().chain([Effect::SaveQueue]).collect();
             }
-            Does::FreeSpace => return vec![Effect::FreeSpace(game)],
+            // The page where the folder is chosen comes up instead.
+            Does::FreeSpace => return Vec::new(),
         };
         self.begin(game, job)
     }

@@ -1,4 +1,4 @@
-//! The session bus of Linux desktops: the portal's folder chooser, and notifications.
+//! The buses of Linux desktops: the portal's folder chooser, notifications, and whether the line costs money.
 
 use std::collections::HashMap;
 use std::os::unix::ffi::OsStrExt as _;
@@ -10,6 +10,27 @@ use zbus::zvariant::{OwnedObjectPath, OwnedValue, Value};
 
 const PORTAL: &str = "org.freedesktop.portal.Desktop";
 const PORTAL_PATH: &str = "/org/freedesktop/portal/desktop";
+
+/// As NetworkManager calls itself, its interface and, with slashes, its object.
+const NETWORK: &str = "org.freedesktop.NetworkManager";
+/// Its words for a line that costs: the player or the line said so, or it looks like a phone's.
+const METERED: [u32; 2] = [1, 3];
+
+/// Tells whether the line costs money, now and whenever that changes; returns when nobody tells.
+pub(super) fn watch_line(tell: &dyn Fn(bool)) -> zbus::Result<()> {
+    watch_line_on(&Connection::system()?, tell)
+}
+
+fn watch_line_on(bus: &Connection, tell: &dyn Fn(bool)) -> zbus::Result<()> {
+    let network = Proxy::new(bus, NETWORK, "/org/freedesktop/NetworkManager", NETWORK)?;
+    // Before the question, so that no change is missed.
+    let changes = network.receive_property_changed::<u32>("Metered");
+    tell(METERED.contains(&network.get_property("Metered")?));
+    for change in changes {
+        tell(METERED.contains(&change.get()?));
+    }
+    Ok(())
+}
 
 /// Asks the portal; none when the player chose none.
 pub(super) fn choose_folder(title: &str, start: &Path) -> zbus::Result<Option<PathBuf>> {
@@ -74,6 +95,8 @@ mod tests {
     use zbus::object_server::SignalEmitter;
 
     use super::*;
+
+    const PATIENCE: std::time::Duration = std::time::Duration::from_secs(60);
 
     /// A bus of its own, that ends with the test.
     struct Bus {
@@ -154,6 +177,43 @@ mod tests {
         ) -> u32 {
             self.0.send((title, text)).unwrap();
             1
+        }
+    }
+
+    /// A network that costs what it was told.
+    struct Line(u32);
+
+    #[zbus::interface(name = "org.freedesktop.NetworkManager")]
+    impl Line {
+        #[zbus(property)]
+        fn metered(&self) -> u32 {
+            self.0
+        }
+
+        #[zbus(property)]
+        fn set_metered(&mut self, metered: u32) {
+            self.0 = metered;
+        }
+    }
+
+    #[test]
+    fn a_line_that_begins_or_ends_to_cost_is_told_of() {
+        let Some(bus) = Bus::start() else { return };
+        assert!(watch_line_on(&bus.join(), &|_| {}).is_err(), "nobody knows");
+        let server = bus.join();
+        server.object_server().at("/org/freedesktop/NetworkManager", Line(4)).unwrap();
+        server.request_name(NETWORK).unwrap();
+        let (to, told) = std::sync::mpsc::channel();
+        let watcher = bus.join();
+        // It ends with its bus.
+        std::thread::spawn(move || watch_line_on(&watcher, &|costs| to.send(costs).unwrap()));
+        let wait_for = |costs: bool| while told.recv_timeout(PATIENCE).unwrap() != costs {};
+        wait_for(false);
+        let player = bus.join();
+        let network = Proxy::new(&player, NETWORK, "/org/freedesktop/NetworkManager", NETWORK).unwrap();
+        for (said, costs) in [(1u32, true), (2, false), (3, true), (0, false)] {
+            network.set_property("Metered", said).unwrap();
+            wait_for(costs);
         }
     }
 

@@ -1,5 +1,5 @@
 //! What the desktop does for the window, each where it is there: folders are chosen, an icon stays
-//! in the tray while the window is closed, and news are told.
+//! in the tray while the window is closed, news are told, and whether the line costs money is known.
 //!
 //! Nothing here is done on the window's thread: another program answers, or does not.
 
@@ -33,6 +33,8 @@ pub(super) enum Chosen {
 pub(super) enum News {
     /// A folder was chosen, or not.
     Folder(Place, Chosen),
+    /// The line costs money, or no more.
+    Metered(bool),
     /// There is an icon in a tray now, or no more.
     Tray(bool),
     /// The window is to come up.
@@ -101,6 +103,8 @@ impl Desktop {
         if let Err(error) = thread {
             tracing::warn!(%error, "no tray and no notifications");
         }
+        #[cfg(target_os = "linux")]
+        watch_line(teller.clone());
         Self { news, teller, work, labels: None }
     }
 
@@ -193,6 +197,19 @@ fn serve(inbox: &mpsc::Receiver<Work>, teller: &Teller) {
             }
             Work::Notify(title, text) => tracing::info!(title, text, "nobody is notified"),
         }
+    }
+}
+
+/// Has the window told whether the line costs money, as long as it is there.
+#[cfg(target_os = "linux")]
+fn watch_line(teller: Teller) {
+    let watch = move || {
+        if let Err(error) = bus::watch_line(&|costs| teller.tell(News::Metered(costs))) {
+            tracing::info!(%error, "nobody tells whether the line costs money");
+        }
+    };
+    if let Err(error) = std::thread::Builder::new().name("samara-line".to_owned()).spawn(watch) {
+        tracing::warn!(%error, "it is not asked whether the line costs money");
     }
 }
 

@@ -32,6 +32,11 @@ impl Window {
                 }
                 News::Folder(_, chosen) => self.state.no_chooser |= chosen == Chosen::NoChooser,
                 News::StopAll(stopped) => effects.extend(self.desk.act(Action::StopAll(stopped))),
+                News::Metered(costs) if costs != self.desk.world.metered => {
+                    self.desk.world.metered = costs;
+                    effects.extend(self.desk.step());
+                }
+                News::Metered(_) => {}
                 News::Open => self.come_back(ctx),
                 News::Quit => {
                     self.away.quits = true;
