@@ -7,6 +7,8 @@ use std::time::{Duration, Instant};
 
 use eframe::egui::{CentralPanel, Ui};
 use launcher::shell::Library;
+use rand::{Rng as _, SeedableRng as _};
+use rand_chacha::ChaCha8Rng;
 use samara_tests::fixtures::{GameSize, generate_release};
 use samara_tests::support::{Display, Studio, Window};
 
@@ -19,8 +21,9 @@ const WATCHED: Duration = Duration::from_secs(15);
 const SETTLES: Duration = Duration::from_secs(20);
 /// Starts of each, of which the median counts.
 const STARTS: usize = 5;
-/// So slow that the update outlasts the bench, in bytes a second.
+/// So slow that an update with so many new bytes outlasts the bench, in bytes a second.
 const TRICKLE: u64 = 16_384;
+const NEW_BYTES: usize = 4 << 20;
 
 /// What one window takes.
 pub(crate) struct Cost {
@@ -60,6 +63,9 @@ pub(crate) fn measure() -> Option<Real> {
     let build = |release: u32| {
         let build = studio.scratch(&format!("build-{release}"));
         generate_release(&build, GameSize::Small, release).unwrap();
+        let mut new = vec![0; NEW_BYTES];
+        ChaCha8Rng::seed_from_u64(u64::from(release)).fill_bytes(&mut new);
+        fs::write(build.join("new.bin"), new).unwrap();
         let _ =
             studio.try_publish(&build, &format!("{release}.0"), &["--base", "none", "--full", "never"]).ok();
     };
@@ -88,6 +94,8 @@ pub(crate) fn measure() -> Option<Real> {
         window.press(place);
         watched.push((name, watch(&mut window)));
     }
+    window.press("Downloads");
+    window.wait_to_say("Downloading");
     window.kill();
     let watched = watched.into_iter().map(|(what, (rate, cpu))| (what, rate, cpu)).collect();
     Some(Real { watched, ours, empty })
