@@ -151,8 +151,9 @@ fn watch(window: &mut Window) -> (f64, f64) {
     let (frames, cpu, began) = (window.frames(), thread_ms(window.id()), Instant::now());
     sleep(WATCHED);
     let (cpu, seconds) = (thread_ms(window.id()) - cpu, began.elapsed().as_secs_f64());
-    // The second question draws one as well.
-    let drawn = (window.frames() - frames - 1) as f64;
+    // A question has a frame drawn before its answer and one after it, however long nothing is asked: of each question here
+    // one is counted.
+    let drawn = window.frames().saturating_sub(frames + 2) as f64;
     (drawn / seconds, if drawn > 0.0 { cpu / drawn } else { 0.0 })
 }
 
