@@ -7,8 +7,10 @@
     reason = "the launcher is an edge: it reads the clock for progress; files are reached through cap-std handles"
 )]
 
+pub mod load;
 mod platform;
 mod power;
+pub mod recent;
 pub mod error;
 pub mod brand;
 pub mod engine;

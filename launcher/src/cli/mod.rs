@@ -1,6 +1,7 @@
 //! The terminal's view of the engine: arguments in, progress and results out, Ctrl-C pauses.
 
 pub mod args;
+pub mod flags;
 mod human;
 mod json;
 mod own;
@@ -12,6 +13,9 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use tokio::sync::mpsc;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{EnvFilter, Layer as _};
 
 use crate::cli::args::{Action, Cli, Deed};
 use crate::cli::own_args::Own;
@@ -19,6 +23,7 @@ use crate::engine::{
     Command, Engine, EngineHandle, Event, Failure, Happened, Operation, Outcome, Snapshot, TaskId,
 };
 use crate::error::LaunchError;
+use crate::recent::{Kept, Recent};
 use crate::selfupdate::{self, Kind};
 
 /// Exit status after an error.
@@ -37,7 +42,7 @@ const TASK: TaskId = TaskId(1);
 pub fn main() -> ExitCode {
     let line: Vec<OsString> = std::env::args_os().collect();
     let read = Cli::read(line.clone());
-    init_log();
+    let recent = init_log();
     // A newer version may understand what this one does not.
     if let Some(kind) = kind(&read)
         && let Some(ended) = selfupdate::start::begin(kind, line.get(1..).unwrap_or_default())
@@ -61,7 +66,7 @@ pub fn main() -> ExitCode {
     };
     let mut screen = Screen { json: cli.json, told: false, line: human::Line::new() };
     let action = match cli.action {
-        None => return window(&mut screen, cli.open.as_deref().unwrap_or_default()),
+        None => return window(&mut screen, cli.open.as_deref().unwrap_or_default(), recent),
         Some(Deed::Own(own)) => return own::run(&own, &mut screen),
         Some(Deed::Game(action)) => action,
     };
@@ -101,13 +106,13 @@ fn has_display() -> bool {
 }
 
 /// Without a word about what to do, the window opens: that is what a click on the program does.
-fn window(screen: &mut Screen, open: &str) -> ExitCode {
+fn window(screen: &mut Screen, open: &str, recent: Recent) -> ExitCode {
     if screen.json {
         let cause = "say what to do: the window prints no JSON".to_owned();
         screen.fail(&(&LaunchError::Usage { cause }).into());
         return ExitCode::from(USAGE);
     }
-    match crate::gui::run(open) {
+    match crate::gui::run(open, recent) {
         Ok(crate::gui::Closed::Quit) => ExitCode::SUCCESS,
         Ok(crate::gui::Closed::HandedOver) => selfupdate::start::handed_over(),
         Ok(crate::gui::Closed::Restart) => selfupdate::start::again(),
@@ -118,13 +123,16 @@ fn window(screen: &mut Screen, open: &str) -> ExitCode {
     }
 }
 
-/// Logs go to standard error when `RUST_LOG` asks for them.
-fn init_log() {
-    let filter = tracing_subscriber::EnvFilter::try_from_default_env()
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("off"));
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+/// Logs go to standard error when `RUST_LOG` asks for them, and the last lines are kept for who asks for help.
+fn init_log() -> Recent {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("off"));
+    let told = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_filter(filter);
+    let home = std::env::home_dir();
+    let recent = Recent::new(home.as_deref());
+    let log = tracing_subscriber::registry().with(told).with(recent.clone().with_filter(Kept));
     // Set already, by a test that drives us: then theirs counts.
     let _ = log.try_init();
+    recent
 }
 
 fn confirmed(dir: &std::path::Path) -> bool {

@@ -2,7 +2,7 @@
 
 use clap::{Args, Subcommand};
 
-use crate::cli::args::{SourceArgs, parse_rate};
+use crate::cli::flags::{SourceArgs, parse_rate};
 use crate::selfupdate::update::Request;
 
 /// `self`.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -11,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use crate::engine::command::TaskId;
 use crate::engine::snapshot::{Event, Happened, Phase, Playing, Snapshot, TaskView};
 use crate::error::LaunchError;
+use crate::load::Busy;
 
 /// The shortest time between two snapshots, unless a phase changes.
 const PUBLISH_EVERY: Duration = Duration::from_millis(200);
@@ -214,11 +216,18 @@ impl Task {
         self.board.update(self.id, change);
     }
 
+    /// The install folder.
+    pub(crate) fn folder(&self) -> PathBuf {
+        self.board.rows().get(&self.id).map(|row| row.view.dir.clone()).unwrap_or_default()
+    }
+
     /// Enters a phase with its own byte count.
     pub(crate) fn enter(&self, phase: Phase, total_bytes: u64) {
+        tracing::info!(task = self.id.0, phase = phase.word(), total_bytes, "on to the next phase");
         self.update(|view| {
             (view.phase, view.done_bytes, view.total_bytes) = (phase, 0, total_bytes);
             (view.time_left, view.download_rate, view.progress_rate) = (None, 0, 0);
+            view.busy = Busy::default();
         });
     }
 
@@ -230,7 +239,9 @@ impl Task {
 
     /// Tells something worth a line.
     pub(crate) fn note(&self, text: impl Into<String>) {
-        self.tell(Happened::Note(text.into()));
+        let text = text.into();
+        tracing::info!(task = self.id.0, "{text}");
+        self.tell(Happened::Note(text));
     }
 
     /// Ends the row with an error.

@@ -19,6 +19,7 @@ use manifests::verify::{self, Depth};
 use crate::engine::board::Task;
 use crate::engine::content::{self, Content};
 use crate::engine::context::Context;
+use crate::engine::forecast;
 use crate::engine::goal::{Goal, Leaves};
 use crate::engine::jobs;
 use crate::engine::ledger;
@@ -120,6 +121,16 @@ async fn attempt(
     let decision = choosing.await?;
     let candidate = decision.chosen(goal.way.route.as_deref())?;
     promise(summary, &candidate, &decision);
+    let costs = &candidate.costs;
+    tracing::info!(
+        task = task.id.0,
+        route = candidate.name,
+        because = forecast::why(&goal.way, &candidate, &decision),
+        received = costs.network.payload(),
+        written = costs.disk_written,
+        peak = costs.temp_peak,
+        "the plan"
+    );
     let own = candidate.plan(&plan, &goal.target.manifest.files);
     if own != plan {
         applier = stage(context, task, goal, own, &content).await?;

@@ -82,7 +82,8 @@ fn view(candidate: &Candidate, chosen: &Arc<Candidate>) -> CandidateView {
     }
 }
 
-fn why(way: &Preference, chosen: &Candidate, decision: &Decision) -> String {
+/// Why it was chosen, for people.
+pub(super) fn why(way: &Preference, chosen: &Candidate, decision: &Decision) -> String {
     if way.route.is_some() {
         return "asked for with --route".to_owned();
     }

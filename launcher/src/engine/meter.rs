@@ -1,5 +1,6 @@
 //! From the disk work's progress to the task's view, and from a pause to the disk work.
 
+use std::convert::Infallible;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -8,10 +9,13 @@ use manifests::folder::{FolderError, Progress};
 
 use crate::engine::board::Task;
 use crate::error::LaunchError;
+use crate::load::Load;
 
 /// How often, and after how long, a folder in use is tried again.
 const BUSY_TRIES: u32 = 5;
 const BUSY_WAIT: Duration = Duration::from_millis(200);
+/// How often the machine is looked at while something is fetched.
+const LOAD_EVERY: Duration = Duration::from_secs(1);
 
 /// Counts bytes into the current phase.
 pub(crate) struct Meter(pub(crate) Task);
@@ -68,6 +72,26 @@ pub(crate) fn tell_recovered(task: &Task, recovered: Option<&Applied>) {
     for path in &applied.damaged {
         task.note(format!("{path} changed while it was put in place; run verify --repair"));
     }
+}
+
+/// Tells how busy the machine is, for as long as it is asked to.
+pub(crate) async fn tell_load(task: &Task) -> Infallible {
+    let folder = task.folder();
+    let mut load = blocking(move || Ok(Load::of(&folder))).await;
+    while let Ok(mut now) = load {
+        tokio::time::sleep(LOAD_EVERY).await;
+        load = blocking(move || {
+            let busy = now.look(Instant::now());
+            Ok((now, busy))
+        })
+        .await
+        .map(|(now, busy)| {
+            task.update(|view| view.busy = busy);
+            now
+        });
+    }
+    // It is not told any more.
+    std::future::pending().await
 }
 
 /// Runs work that blocks, away from the threads that serve the network.

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crate::engine::command::TaskId;
 use crate::error::LaunchError;
+use crate::load::Busy;
 
 /// Everything a window or a progress line needs, consistent in itself. Published at most five times a second
 /// and at each change of phase.
@@ -186,6 +187,8 @@ pub struct TaskView {
     pub time_left: Option<Duration>,
     /// Connected peers.
     pub peers: usize,
+    /// How busy the machine is, while something is fetched.
+    pub busy: Busy,
     /// The failure, when `phase` is `Failed`.
     pub failure: Option<Failure>,
 }
@@ -208,6 +211,7 @@ impl TaskView {
             progress_rate: 0,
             time_left: None,
             peers: 0,
+            busy: Busy::default(),
             failure: None,
         }
     }

@@ -19,6 +19,7 @@ use url::Url;
 use crate::engine::board::Task;
 use crate::engine::command::{Linger, Sources};
 use crate::engine::context::Context;
+use crate::engine::meter::tell_load;
 use crate::engine::snapshot::{Phase, SourceBytes};
 use crate::error::LaunchError;
 
@@ -133,7 +134,11 @@ impl Transfer {
 
     /// Waits until everything wanted has come, and serves what is there meanwhile.
     pub(crate) async fn complete(&mut self) -> Result<Ended, LaunchError> {
-        self.run(Until::Complete).await
+        let task = self.task.clone();
+        tokio::select! {
+            ended = self.run(Until::Complete) => ended,
+            never = tell_load(&task) => match never {},
+        }
     }
 
     /// Serves what is there for as long as `linger` says.

@@ -20,6 +20,7 @@ use crate::gui::single::{self, Instance};
 use crate::gui::text::{Language, Texts};
 use crate::gui::view::{Scene, Screen, UiState, View};
 use crate::gui::{screens, theme};
+use crate::recent::Recent;
 use crate::shell::links::FILE_ENDING;
 use crate::shell::record::RecordError;
 use crate::shell::store::{self, Store, StoreError};
@@ -50,11 +51,12 @@ pub enum Closed {
 }
 
 /// Opens the window, and returns when it was closed and the engine has ended. `open` is a link or a file that was opened
-/// with it, or nothing. When there is a window already, that one opens it, and this returns at once.
+/// with it, or nothing. When there is a window already, that one opens it, and this returns at once. `recent` is what the
+/// player gets for who helps him.
 ///
 /// # Errors
 /// There is no place for the launcher's records, no engine, or no window.
-pub fn run(open: &str) -> Result<Closed, LaunchError> {
+pub fn run(open: &str, recent: Recent) -> Result<Closed, LaunchError> {
     let folder = Store::usual_folder(|name| std::env::var_os(name))
         .ok_or_else(|| LaunchError::internal("the system names no folder for this user's data"))?;
     let store = Store::open(folder)?;
@@ -75,6 +77,7 @@ pub fn run(open: &str) -> Result<Closed, LaunchError> {
             (instance, open.to_owned()),
             (brand, notice),
             own,
+            recent,
         )?))
     };
     eframe::run_native(&name, options, Box::new(create))
@@ -106,6 +109,7 @@ struct Window {
     /// What was opened: with this start, then with others.
     opened: mpsc::Receiver<String>,
     own: OwnUpdates,
+    recent: Recent,
 }
 
 impl Window {
@@ -115,6 +119,7 @@ impl Window {
         (mut instance, open): (Instance, String),
         (brand, mut notice): (Brand, Option<Failure>),
         own: OwnUpdates,
+        recent: Recent,
     ) -> Result<Self, LaunchError> {
         let (opened_to, opened) = mpsc::channel();
         if !open.is_empty() {
@@ -174,6 +179,7 @@ impl Window {
             icon: brand.icon.map(Arc::new),
             opened,
             own,
+            recent,
         })
     }
 
@@ -307,7 +313,7 @@ impl Window {
                     self.desktop.choose(place, self.texts.say("choose-folder"), start, below);
                 }
                 Effect::Tell(tiding) => self.tell(&tiding),
-                Effect::Copy(text) => ctx.copy_text(text),
+                Effect::Copy(text) => ctx.copy_text(format!("{text}\n\n{}", self.recent.text())),
                 Effect::Own(deed) => self.own.perform(deed, &desk.settings, ctx),
             }
         }

@@ -45,7 +45,7 @@ pub enum Action {
     Choose(Place),
     /// He stays on the release he has, or goes with the channel again.
     Pin(GameKey, bool),
-    /// He copies a text.
+    /// He copies what helps who helps him: this, and the last of the log.
     Copy(String),
     /// He wants to add a game: its trust root is to be read first.
     Ask(NewGame),
@@ -148,7 +148,7 @@ pub enum Effect {
     Choose(Place, PathBuf, Option<String>),
     /// Tell this to the player, who does not look at the window.
     Tell(Tiding),
-    /// Put a text on the clipboard.
+    /// Put this onto the clipboard, and the last lines of the log below.
     Copy(String),
     /// Look after the launcher itself.
     Own(OwnDeed),

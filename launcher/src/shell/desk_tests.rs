@@ -2,6 +2,9 @@ use std::sync::Arc;
 
 use super::*;
 use crate::engine::{Offer, Phase, Snapshot, Summary, TaskId, TaskView, UninstallReport};
+use crate::error::LaunchError;
+use crate::shell::deeds::NewGame;
+use crate::shell::library::PinnedRoot;
 use crate::shell::library::tests::game;
 use crate::shell::state::{Button, Wait, button};
 

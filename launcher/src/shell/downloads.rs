@@ -122,8 +122,8 @@ impl Desk {
             download_rate: view.download_rate,
             cap: rates.download,
             playing: !self.world.playing.is_empty(),
-            disk_busy_percent: None,
-            cpu_busy_percent: None,
+            disk_busy_percent: view.busy.disk,
+            cpu_busy_percent: view.busy.processor,
             peers: view.peers,
             peer_rate: share(from_peers),
             server_rate: share(view.sources.web),
@@ -188,6 +188,10 @@ mod tests {
         snapshot.tasks[0].download_rate = 50;
         desk.watch(&snapshot, Duration::from_secs(2));
         assert_eq!(desk.downloads(&snapshot)[0].why, Some(Why::NoPeersAllowed));
+        snapshot.tasks[0].busy.processor = Some(90);
+        assert_eq!(desk.downloads(&snapshot)[0].why, Some(Why::Processor));
+        snapshot.tasks[0].busy.disk = Some(90);
+        assert_eq!(desk.downloads(&snapshot)[0].why, Some(Why::Disk));
         desk.settings.sharing = Consent::Yes;
         desk.settings.limits.background_download = Some(51);
         assert_eq!(desk.downloads(&snapshot)[0].why, Some(Why::Cap { limit: 51 }));

@@ -19,6 +19,7 @@ pub mod desk;
 pub mod views;
 pub mod downloads;
 mod foresight;
+mod newcomers;
 pub mod versions;
 mod tidings;
 pub mod store;

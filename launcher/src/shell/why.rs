@@ -11,9 +11,9 @@ pub struct Sample {
     pub cap: Option<u64>,
     /// The limit counts because a game runs.
     pub playing: bool,
-    /// How much of the time the disk is busy, in per cent.
+    /// How much of the time the disk of the game is busy, in per cent.
     pub disk_busy_percent: Option<u8>,
-    /// How much of all cores this launcher takes, in per cent.
+    /// How much of the time of all cores is used, in per cent.
     pub cpu_busy_percent: Option<u8>,
     /// Peers connected.
     pub peers: usize,
@@ -46,7 +46,7 @@ pub enum Why {
     },
     /// The disk writes no faster.
     Disk,
-    /// The processor unpacks no faster.
+    /// The processor does no more.
     Processor,
     /// Nobody sends anything.
     Silence,

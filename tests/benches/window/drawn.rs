@@ -67,6 +67,7 @@ fn snapshot(task: TaskId, frame: u32) -> Snapshot {
         progress_rate: 10_000_000,
         time_left: Some(Duration::from_secs(u64::from(200 - frame / 5))),
         peers: 12,
+        busy: launcher::load::Busy { processor: Some(40), disk: Some(20) },
         failure: None,
     };
     Snapshot { tasks: vec![view], ..Snapshot::default() }
