@@ -48,12 +48,16 @@ pub const ROOT_BYTES_MAX: u64 = 1 << 20;
 pub const GAMES_MAX: usize = 64;
 /// Characters of a name, at most: it stands in a window's title.
 pub const NAME_CHARS_MAX: usize = 40;
+/// An e-mail address is no longer (RFC 5321).
+const CONTACT_BYTES_MAX: usize = 254;
 
 /// What the launcher is to its players.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Brand {
     /// What it is called.
     pub name: String,
+    /// Who answers for the packages: an e-mail address.
+    pub contact: Option<String>,
     /// The window's icon; none for ours.
     pub icon: Option<Picture>,
     /// What is shown where there are no games yet.
@@ -70,6 +74,7 @@ impl Default for Brand {
     fn default() -> Self {
         Self {
             name: NAME.to_owned(),
+            contact: None,
             icon: None,
             art: None,
             repository: None,
@@ -168,6 +173,7 @@ impl BrandError {
 #[serde(deny_unknown_fields)]
 struct Written {
     name: Option<String>,
+    contact: Option<String>,
     icon: Option<String>,
     art: Option<String>,
     repository: Option<WrittenRepository>,
@@ -244,6 +250,7 @@ impl Brand {
         let written: Written =
             toml::from_str(text).map_err(|error| reader.wrong(error.to_string().trim_end()))?;
         let name = written.name.map_or_else(|| Ok(NAME.to_owned()), |name| reader.name(&name))?;
+        let contact = written.contact.map(|contact| reader.contact(contact)).transpose()?;
         let picture = |name: Option<String>, bound| {
             name.map(|name| {
                 let (file, bytes) = reader.beside(&name, picture::BYTES_MAX)?;
@@ -255,7 +262,7 @@ impl Brand {
         let art = picture(written.art, picture::ART)?;
         let repository = written.repository.map(|repository| reader.repository(repository)).transpose()?;
         let update = written.update.map(|update| reader.update(update)).transpose()?;
-        Ok(Self { name, icon, art, repository, update, files: reader.named.into_inner() })
+        Ok(Self { name, contact, icon, art, repository, update, files: reader.named.into_inner() })
     }
 }
 
@@ -279,6 +286,19 @@ impl<R: Fn(&Path, u64) -> Result<Vec<u8>, BrandError>> Reader<'_, R> {
             return Err(self.wrong(format!("name must be one line of 1 to {NAME_CHARS_MAX} characters")));
         }
         Ok(name.to_owned())
+    }
+
+    /// Fields of packages end at the characters that are refused.
+    fn contact(&self, contact: String) -> Result<String, BrandError> {
+        let is_plain = |part: &str| {
+            !part.is_empty() && part.chars().all(|c| c.is_ascii_graphic() && !"<>(),;:@\"\\".contains(c))
+        };
+        let parts = contact.split_once('@');
+        if contact.len() > CONTACT_BYTES_MAX || !parts.is_some_and(|(who, at)| is_plain(who) && is_plain(at))
+        {
+            return Err(self.wrong(format!("contact {contact:?} is no e-mail address")));
+        }
+        Ok(contact)
     }
 
     /// A file that lies with the brand file, not above it.

@@ -7,6 +7,7 @@ use super::*;
 const ROOT: &[u8] = br#"{"signed":{}}"#;
 const WHOLE: &str = r#"
 name = " Maple Games "
+contact = "help@maple.example"
 icon = "pictures/icon.png"
 art = "art.png"
 
@@ -47,7 +48,7 @@ fn parse(text: &str) -> Result<Brand, BrandError> {
 #[test]
 fn a_whole_file_is_taken_whole() {
     let brand = parse(WHOLE).unwrap();
-    assert_eq!(brand.name, "Maple Games");
+    assert_eq!((&*brand.name, brand.contact.as_deref()), ("Maple Games", Some("help@maple.example")));
     assert_eq!(brand.files, ["pictures/icon.png", "art.png", "root.json", "root.json"]);
     let icon = brand.icon.unwrap();
     assert_eq!((icon.width, icon.height, &icon.rgba[..4]), (4, 4, &[7, 7, 7, 255][..]));
@@ -92,6 +93,10 @@ fn what_cannot_be_used_is_told_in_a_table() {
         ("name = \" \"", "1 to 40"),
         ("name = \"a\\nb\"", "1 to 40"),
         (&*format!("name = {:?}", "x".repeat(41)), "1 to 40"),
+        ("contact = \"help\"", "no e-mail address"),
+        ("contact = \"a@b\\nDepends: x\"", "no e-mail address"),
+        ("contact = \"a@b>\"", "no e-mail address"),
+        ("contact = \"@b\"", "no e-mail address"),
         ("icon = \"none.png\"", "cannot be read"),
         ("icon = \"root.json\"", "the picture"),
         ("icon = \"large.png\"", "513 × 1"),

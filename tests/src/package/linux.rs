@@ -94,11 +94,11 @@ fn portable(parts: &Parts) -> Tree {
 
 /// Debian's control file.
 fn about(parts: &Parts, data: &Tree) -> Result<String> {
-    let Parts { slug, name, version, program, .. } = parts;
+    let Parts { slug, name, contact, version, program, .. } = parts;
     let libc = program::libc_version(program).context("the launcher names no C library")?;
     let kib = data.len_bytes().div_ceil(1024);
     Ok(format!(
-        "Package: {slug}\nVersion: {version}\nArchitecture: amd64\nMaintainer: {name} <unknown@invalid>\n\
+        "Package: {slug}\nVersion: {version}\nArchitecture: amd64\nMaintainer: {name} <{contact}>\n\
          Installed-Size: {kib}\nDepends: libc6 (>= {libc}), {DEPENDS}\n\
          Recommends: desktop-file-utils, shared-mime-info\nSection: games\nPriority: optional\n\
          Description: installs games and keeps them up to date\n \

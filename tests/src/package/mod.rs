@@ -41,6 +41,8 @@ struct Parts {
     /// The same as the name of a package, of a folder and of a command.
     slug: String,
     version: String,
+    /// Who answers for it: an e-mail address.
+    contact: String,
     /// When it was made, in seconds since 1970: the time of every file.
     time: u64,
     program: Vec<u8>,
@@ -100,6 +102,8 @@ fn parts(brand: Option<&Path>, target: Target, given: Option<Given<'_>>) -> Resu
     Ok(Parts {
         slug: about.slug(),
         name: about.name,
+        // Debian wants one; in this domain there is nobody (RFC 2606).
+        contact: about.contact.unwrap_or_else(|| "nobody@samara.invalid".to_owned()),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         time: program::time(),
         program,

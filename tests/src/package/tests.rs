@@ -15,6 +15,7 @@ fn parts(name: &str) -> Parts {
     Parts {
         slug: Brand { name: name.to_owned(), ..Brand::default() }.slug(),
         name: name.to_owned(),
+        contact: "help@maple.example".to_owned(),
         version: "1.2.3".to_owned(),
         time: 1_700_000_001,
         program: PROGRAM.to_vec(),
@@ -64,6 +65,7 @@ fn other_programs_read_what_was_packed() {
     let deb = temp.path().join("maple-games_1.2.3_amd64.deb");
     if let Some(control) = told("dpkg-deb", &["--field"], &deb) {
         assert!(control.contains("Package: maple-games\nVersion: 1.2.3\n"), "{control}");
+        assert!(control.contains("\nMaintainer: Maple Games <help@maple.example>\n"), "{control}");
         assert!(control.contains("libc6 (>= 2.35), libgcc-s1, ") && control.contains("libxkbcommon-x11-0"));
     }
     if let Some(listed) = told("dpkg-deb", &["--contents"], &deb) {
