@@ -8,6 +8,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use tracing::field::{Field, Visit};
+use tracing::level_filters::LevelFilter;
+use tracing::subscriber::Interest;
 use tracing::{Event, Metadata, Subscriber};
 use tracing_subscriber::Layer;
 use tracing_subscriber::layer::{Context, Filter};
@@ -67,11 +69,24 @@ impl<S: Subscriber> Layer<S> for Recent {
 #[derive(Debug)]
 pub struct Kept;
 
+fn is_kept(metadata: &Metadata<'_>) -> bool {
+    let root = metadata.target().split("::").next().unwrap_or_default();
+    let most = if OURS.contains(&root) { LevelFilter::INFO } else { LevelFilter::WARN };
+    *metadata.level() <= most
+}
+
 impl<S> Filter<S> for Kept {
     fn enabled(&self, metadata: &Metadata<'_>, _: &Context<'_, S>) -> bool {
-        let root = metadata.target().split("::").next().unwrap_or_default();
-        let most = if OURS.contains(&root) { tracing::Level::INFO } else { tracing::Level::WARN };
-        *metadata.level() <= most
+        is_kept(metadata)
+    }
+
+    // Told once for each place that logs, so that what is not kept costs nothing.
+    fn callsite_enabled(&self, metadata: &'static Metadata<'static>) -> Interest {
+        if is_kept(metadata) { Interest::always() } else { Interest::never() }
+    }
+
+    fn max_level_hint(&self) -> Option<LevelFilter> {
+        Some(LevelFilter::INFO)
     }
 }
 
