@@ -352,7 +352,7 @@ impl eframe::App for Window {
         let view = self.view();
         let mut actions: Vec<Action> = Vec::new();
         let before = (self.state.screen, self.state.query.clone());
-        let frame = Frame::central_panel(ui.style()).inner_margin(Margin::same(24));
+        let frame = Frame::central_panel(ui.style()).inner_margin(Margin::same(theme::tokens::EDGE));
         CentralPanel::default().frame(frame).show(ui, |ui| {
             let mut scene =
                 Scene { texts: &self.texts, view: &view, state: &mut self.state, actions: &mut actions };

@@ -14,7 +14,7 @@ mod versions;
 mod ways;
 mod whole;
 
-use eframe::egui::{Context, Theme, vec2};
+use eframe::egui::{Context, Frame, Margin, Theme, Ui, vec2};
 use egui_kittest::Harness;
 use egui_kittest::kittest::Queryable as _;
 
@@ -26,6 +26,9 @@ use crate::shell::settings::Consent;
 use crate::shell::state::Facts;
 use crate::shell::{Action, Game, GameKey, GameView, Settings};
 use painter::Textures;
+
+/// What the harness leaves free around what it shows.
+const HARNESS_EDGE: i8 = 8;
 
 /// A window without a window.
 struct Stage {
@@ -80,15 +83,18 @@ fn built(
         .with_theme(theme)
         .with_context_setup(setup)
         .renderer(textures)
-        .build_ui_state(
-            |ui, stage: &mut Stage| {
-                let Stage { texts, view, state, actions, .. } = stage;
-                screens::show(ui, &mut Scene { texts, view, state, actions });
-            },
-            stage,
-        );
+        .build_ui_state(in_window, stage);
     harness.run();
     harness
+}
+
+/// As in the real window, of whose edge the harness leaves a part free already.
+fn in_window(ui: &mut Ui, stage: &mut Stage) {
+    let edge = theme::tokens::EDGE - HARNESS_EDGE;
+    Frame::new().inner_margin(Margin::same(edge)).show(ui, |ui| {
+        let Stage { texts, view, state, actions, .. } = stage;
+        screens::show(ui, &mut Scene { texts, view, state, actions });
+    });
 }
 
 fn game(key: u64, name: &str) -> GameView {

@@ -4,6 +4,8 @@ use eframe::egui::Color32;
 
 /// The grid that everything stands on, in points.
 pub const SPACE: f32 = 8.0;
+/// Between the edge of the window and what is in it.
+pub const EDGE: i8 = 24;
 /// Corners of buttons and fields, in points.
 pub const RADIUS: u8 = 4;
 /// Corners of cards and windows, in points.
