@@ -1,6 +1,8 @@
-/* Stands for a launcher that is none: says that it is well (unless it is built as MUTE), and crashes when it is used. */
+/* Stands for a launcher that is none: says that it is well (unless it is built as MUTE), and crashes when it is used, or,
+ * built as ENDS, ends, or, built as HANGS, does nothing for ever. */
 #include <stdio.h>
 #include <string.h>
+#include <windows.h>
 
 int main(int count, char **words)
 {
@@ -10,6 +12,12 @@ int main(int count, char **words)
 #endif
         return 0;
     }
+#ifdef HANGS
+    Sleep(INFINITE);
+#elif defined(ENDS)
+    return 3;
+#else
     *(volatile int *)0 = 0;
+#endif
     return 0;
 }

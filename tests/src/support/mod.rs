@@ -30,7 +30,7 @@ pub use reader::{Bus, Reader};
 pub use releases::{as_promised, cached, game_files, installed, three_releases, updated};
 pub use site::{Edit, Request, Site};
 pub use studio::{Seedbox, Studio};
-pub use window::{Display, Picture, Tree, Window};
+pub use window::{Display, Picture, Tree, Window, patience};
 pub use windows::Windows;
 
 use std::collections::BTreeSet;

@@ -16,7 +16,7 @@ use tempfile::TempDir;
 
 use super::{binary, free_address};
 
-/// What any single wait may last, unless SAMARA_PATIENCE says how many seconds.
+/// Unless SAMARA_PATIENCE says how many seconds.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// The window is asked this often what it shows: each time it draws a frame for it.
 const ASK_EVERY: Duration = Duration::from_millis(40);
@@ -259,6 +259,14 @@ impl Window {
             assert!(Instant::now() < end, "the window does not end: {}", self.errors());
             thread::sleep(ASK_EVERY);
         }
+        self.meet_next();
+    }
+
+    /// The same where the old one is known to be gone.
+    ///
+    /// # Panics
+    /// When none comes up.
+    pub fn meet_next(&mut self) {
         self.socket = connect(self.address, None, &self.log);
     }
 
@@ -417,7 +425,7 @@ impl Window {
     /// When it does not for too long.
     #[track_caller]
     pub fn press_until(&mut self, names: &[&str], wanted: impl Fn(&Tree) -> bool) {
-        let end = Instant::now() + PATIENCE;
+        let end = Instant::now() + patience();
         loop {
             let tree = self.tree();
             if wanted(&tree) {
@@ -490,7 +498,9 @@ fn launcher(display: &Display, home: &Path, program: &Path) -> Command {
     command
 }
 
-fn patience() -> Duration {
+/// What any single wait for a window may last: SAMARA_PATIENCE says how many seconds.
+#[must_use]
+pub fn patience() -> Duration {
     let told = env::var("SAMARA_PATIENCE").ok().and_then(|told| told.parse().ok());
     told.map_or(PATIENCE, Duration::from_secs)
 }
