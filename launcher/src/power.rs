@@ -37,8 +37,36 @@ pub(crate) fn on_battery() -> bool {
     is_on_battery(&supplies.collect::<Vec<_>>())
 }
 
-/// It does not tell us yet.
-#[cfg(not(target_os = "linux"))]
+/// Asks the system. May take a moment: not for the window's own thread. One that does not tell runs on mains.
+#[cfg(windows)]
+pub(crate) fn on_battery() -> bool {
+    use windows::System::Power::PowerManager;
+    static SILENT: std::sync::Once = std::sync::Once::new();
+    let told =
+        PowerManager::PowerSupplyStatus().and_then(|mains| Ok((mains.0, PowerManager::BatteryStatus()?.0)));
+    let told = told.inspect_err(|error| {
+        // It is asked again and again.
+        SILENT.call_once(|| tracing::info!(%error, "nobody tells whether this machine runs on its battery"));
+    });
+    told.is_ok_and(|(mains, battery)| is_on_battery(&of_windows(mains, battery)))
+}
+
+/// What Windows says in numbers: of what comes from outside 0 is nothing, of the batteries 1 is that they are drawn on.
+#[cfg(any(windows, test))]
+fn of_windows(mains: i32, battery: i32) -> [Supply; 2] {
+    let supply = |kind: &str, online: &str, status: &str| Supply {
+        kind: kind.to_owned(),
+        online: online.to_owned(),
+        status: status.to_owned(),
+        scope: String::new(),
+    };
+    [
+        supply("Mains", if mains == 0 { "0" } else { "1" }, ""),
+        supply("Battery", "", if battery == 1 { "Discharging" } else { "" }),
+    ]
+}
+
+#[cfg(not(any(target_os = "linux", windows)))]
 pub(crate) fn on_battery() -> bool {
     is_on_battery(&[])
 }
@@ -52,6 +80,24 @@ mod tests {
         let mut words = text.split(' ').map(|word| word.trim_matches('-').to_owned());
         let mut next = || words.next().unwrap_or_default();
         Supply { kind: next(), online: next(), status: next(), scope: next() }
+    }
+
+    #[test]
+    fn machines_with_windows_in_a_table() {
+        for (mains, battery, expected) in [
+            // No battery.
+            (2, 0, false),
+            (0, 0, false),
+            (0, 1, true),
+            // A charger that is too weak still is one.
+            (1, 1, false),
+            (2, 1, false),
+            (2, 2, false),
+            (2, 3, false),
+            (0, 2, false),
+        ] {
+            assert_eq!(is_on_battery(&of_windows(mains, battery)), expected, "{mains} {battery}");
+        }
     }
 
     #[test]

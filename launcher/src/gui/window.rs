@@ -174,7 +174,7 @@ impl Window {
             look_at: None,
             closing: None,
             instance,
-            desktop: Desktop::new(ctx.clone()),
+            desktop: Desktop::new(ctx.clone(), brand.slug()),
             away,
             icon: brand.icon.map(Arc::new),
             opened,

@@ -18,6 +18,12 @@ pub const WINDOW: &str = "samara.exe";
 pub const COMMAND: &str = "launcher.exe";
 /// The icon of shortcuts and files.
 pub const ICON: &str = "samara.ico";
+/// What Windows calls a launcher that shows notifications.
+#[must_use]
+pub fn app_id(slug: &str) -> String {
+    format!("Samara.{slug}")
+}
+
 /// What no file on Windows has in its name.
 const NOT_IN_NAMES: &[char] = &['<', '>', ':', '"', '/', '\\', '|', '?', '*'];
 

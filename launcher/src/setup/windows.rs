@@ -7,11 +7,13 @@ use windows_registry::{CURRENT_USER, Key};
 
 use crate::engine::Failure;
 use crate::error::LaunchError;
-use crate::setup::package::{COMMAND, ICON, Package, WINDOW, disk};
+use crate::setup::package::{COMMAND, ICON, Package, WINDOW, app_id, disk};
 use crate::setup::shortcut::shortcut;
 use crate::shell::links::{FILE_ENDING, SCHEME};
 
 const CLASSES: &str = r"Software\Classes";
+/// Whose notifications are shown.
+const SHOWN: &str = r"Software\Classes\AppUserModelId";
 const UNINSTALL: &str = r"Software\Microsoft\Windows\CurrentVersion\Uninstall";
 /// Below the folder of the user's settings.
 const START_MENU: &str = r"Microsoft\Windows\Start Menu\Programs";
@@ -110,6 +112,9 @@ fn tell(package: &Package, place: &Place) -> windows_registry::Result<()> {
     let files = CURRENT_USER.create(format!(r"{CLASSES}\{files}"))?;
     files.set_string("", &package.name)?;
     opens(&files, place)?;
+    let shown = CURRENT_USER.create(format!(r"{SHOWN}\{}", app_id(&package.slug)))?;
+    shown.set_string("DisplayName", &package.name)?;
+    shown.set_string("IconUri", text(ICON))?;
     let entry = CURRENT_USER.create(format!(r"{UNINSTALL}\{}", package.slug))?;
     entry.set_string("DisplayName", &package.name)?;
     entry.set_string("DisplayVersion", env!("CARGO_PKG_VERSION"))?;
@@ -135,6 +140,8 @@ fn forget(package: &Package, place: &Place) -> windows_registry::Result<()> {
             CURRENT_USER.remove_tree(class)?;
         }
     }
+    // One that was set up before there were notifications has none.
+    let _ = CURRENT_USER.remove_tree(format!(r"{SHOWN}\{}", app_id(&package.slug)));
     CURRENT_USER.remove_tree(format!(r"{UNINSTALL}\{}", package.slug))
 }
 

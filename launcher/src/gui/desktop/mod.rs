@@ -7,6 +7,8 @@
 mod bus;
 #[cfg(target_os = "linux")]
 mod tray;
+#[cfg(any(windows, test))]
+mod windows;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, mpsc};
@@ -92,18 +94,19 @@ impl Teller {
 }
 
 impl Desktop {
-    pub(super) fn new(ctx: Context) -> Self {
+    /// `slug` is what the launcher is called where names are short: where it was set up the system knows it by that.
+    pub(super) fn new(ctx: Context, slug: String) -> Self {
         let (to, news) = mpsc::channel();
         let teller = Teller { to, ctx };
         let (work, inbox) = mpsc::channel();
         let told = teller.clone();
         // Ends with the sender.
-        let thread =
-            std::thread::Builder::new().name("samara-desktop".to_owned()).spawn(move || serve(&inbox, &told));
+        let thread = std::thread::Builder::new()
+            .name("samara-desktop".to_owned())
+            .spawn(move || serve(&inbox, &told, &slug));
         if let Err(error) = thread {
             tracing::warn!(%error, "no tray and no notifications");
         }
-        #[cfg(target_os = "linux")]
         watch_line(teller.clone());
         Self { news, teller, work, labels: None }
     }
@@ -154,7 +157,7 @@ fn own_place(chosen: PathBuf, name: &str) -> PathBuf {
 }
 
 #[cfg(target_os = "linux")]
-fn serve(inbox: &mpsc::Receiver<Work>, teller: &Teller) {
+fn serve(inbox: &mpsc::Receiver<Work>, teller: &Teller, _slug: &str) {
     use ksni::blocking::TrayMethods as _;
     let mut icon: Option<ksni::blocking::Handle<tray::Item>> = None;
     for work in inbox {
@@ -184,9 +187,9 @@ fn serve(inbox: &mpsc::Receiver<Work>, teller: &Teller) {
     }
 }
 
-/// There is neither yet: closing the window ends the program.
+/// There is no tray yet: closing the window ends the program.
 #[cfg(not(target_os = "linux"))]
-fn serve(inbox: &mpsc::Receiver<Work>, teller: &Teller) {
+fn serve(inbox: &mpsc::Receiver<Work>, teller: &Teller, slug: &str) {
     for work in inbox {
         match work {
             Work::Tray(labels) => {
@@ -195,16 +198,32 @@ fn serve(inbox: &mpsc::Receiver<Work>, teller: &Teller) {
                 tracing::debug!(?told, "no tray");
                 teller.tell(News::Tray(false));
             }
-            Work::Notify(title, text) => tracing::info!(title, text, "nobody is notified"),
+            Work::Notify(title, text) => {
+                if let Err(error) = notify(slug, &title, &text) {
+                    tracing::info!(%error, title, text, "nobody shows notifications");
+                }
+            }
         }
     }
 }
 
+#[cfg(windows)]
+use windows::notify;
+
+#[cfg(not(any(target_os = "linux", windows)))]
+fn notify(_slug: &str, _title: &str, _text: &str) -> std::io::Result<()> {
+    Err(std::io::ErrorKind::Unsupported.into())
+}
+
 /// Has the window told whether the line costs money, as long as it is there.
-#[cfg(target_os = "linux")]
+#[cfg(any(target_os = "linux", windows))]
 fn watch_line(teller: Teller) {
+    #[cfg(target_os = "linux")]
+    use bus as system;
+    #[cfg(windows)]
+    use windows as system;
     let watch = move || {
-        if let Err(error) = bus::watch_line(&|costs| teller.tell(News::Metered(costs))) {
+        if let Err(error) = system::watch_line(&|costs| teller.tell(News::Metered(costs))) {
             tracing::info!(%error, "nobody tells whether the line costs money");
         }
     };
@@ -212,6 +231,9 @@ fn watch_line(teller: Teller) {
         tracing::warn!(%error, "it is not asked whether the line costs money");
     }
 }
+
+#[cfg(not(any(target_os = "linux", windows)))]
+fn watch_line(_teller: Teller) {}
 
 #[cfg(target_os = "linux")]
 fn choose_folder(title: &str, start: &Path) -> Chosen {
