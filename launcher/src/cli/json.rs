@@ -21,6 +21,8 @@ pub(crate) fn progress(view: &TaskView) -> Value {
         "progress_rate": view.progress_rate,
         "seconds_left": view.time_left.map(|left| left.as_secs()),
         "peers": view.peers,
+        "cpu_busy_percent": view.busy.processor,
+        "disk_busy_percent": view.busy.disk,
         "bytes_local": view.sources.local,
         "bytes_lan": view.sources.lan,
         "bytes_peers": view.sources.all_peers(),
