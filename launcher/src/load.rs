@@ -47,8 +47,15 @@ impl Load {
     }
 }
 
+/// Of what all cores did between two moments, each told as all their time and what of it they had nothing to do.
+#[cfg(any(target_os = "linux", windows))]
+fn used(before: (u64, u64), now: (u64, u64)) -> Option<u8> {
+    let (all, idle) = (now.0.checked_sub(before.0)?, now.1.saturating_sub(before.1));
+    percent(all.saturating_sub(idle), all)
+}
+
 /// A part of a whole, which counters that do not fit each other may exceed.
-#[cfg(target_os = "linux")]
+#[cfg(any(target_os = "linux", windows))]
 fn percent(part: u64, whole: u64) -> Option<u8> {
     u8::try_from(part.min(whole).checked_mul(100)?.checked_div(whole)?).ok()
 }
@@ -62,7 +69,7 @@ mod imp {
 
     use rustix::fs::{major, minor};
 
-    use super::{Busy, percent};
+    use super::{Busy, percent, used};
 
     /// What the kernel has counted until some moment.
     pub(super) struct Machine {
@@ -116,10 +123,7 @@ mod imp {
     }
 
     pub(super) fn between(before: &Counted, now: &Counted, passed_ms: u128) -> Busy {
-        let processor = before.cores.zip(now.cores).and_then(|(before, now)| {
-            let (all, idle) = (now.0.checked_sub(before.0)?, now.1.saturating_sub(before.1));
-            percent(all.saturating_sub(idle), all)
-        });
+        let processor = before.cores.zip(now.cores).and_then(|(before, now)| used(before, now));
         let disk = before
             .disk
             .zip(now.disk)
@@ -133,25 +137,31 @@ mod imp {
     use std::path::Path;
     use std::time::Instant;
 
-    use sysinfo::System;
+    use windows::System::Diagnostics::SystemDiagnosticInfo;
 
-    use super::Busy;
+    use super::{Busy, used};
 
     /// Of a disk the system tells only through counters that have no safe wrapper.
-    pub(super) struct Machine(System);
+    pub(super) struct Machine(Option<(u64, u64)>);
 
     impl Machine {
         pub(super) fn of(_folder: &Path) -> Self {
-            let mut system = System::new();
-            system.refresh_cpu_usage();
-            Self(system)
+            Self(None)
         }
 
         pub(super) fn look(&mut self, _now: Instant) -> Busy {
-            self.0.refresh_cpu_usage();
-            let percent = self.0.global_cpu_usage().clamp(0.0, 100.0);
-            Busy { processor: Some(percent as u8), disk: None }
+            let now = cores().ok();
+            let before = std::mem::replace(&mut self.0, now);
+            Busy { processor: before.zip(now).and_then(|(before, now)| used(before, now)), disk: None }
         }
+    }
+
+    /// All time of all cores, and what of it they had nothing to do; the kernel's time has that in it.
+    fn cores() -> windows::core::Result<(u64, u64)> {
+        let report = SystemDiagnosticInfo::GetForCurrentSystem()?.CpuUsage()?.GetReport()?;
+        let time = |told: windows::Foundation::TimeSpan| u64::try_from(told.Duration).unwrap_or(0);
+        let all = time(report.KernelTime()?).saturating_add(time(report.UserTime()?));
+        Ok((all, time(report.IdleTime()?)))
     }
 }
 
