@@ -177,13 +177,16 @@ pub fn offered(
 }
 
 /// Whether the slot that comes next holds what is still needed: the version that starts, or the only one whose window was
-/// ever seen.
+/// ever seen and that is not given up with the next start.
 fn is_needed(pointer: &Pointer, own: &str, running: Option<Slot>) -> bool {
     let slot = prepared(pointer, own, running).1;
     let held = |one: &Option<Active>, by: fn(&Active) -> bool| {
         one.as_ref().is_some_and(|one| one.build.slot == slot && is_newer(&one.build.release, own) && by(one))
     };
-    let is_seen = pointer.active.as_ref().is_some_and(|active| active.state == State::Good);
+    let is_seen = pointer
+        .active
+        .as_ref()
+        .is_some_and(|active| active.state == State::Good && active.starts < GOOD_STARTS);
     held(&pointer.active, Active::is_proven)
         || (!is_seen && held(&pointer.previous, |previous| previous.state == State::Good))
 }

@@ -116,6 +116,10 @@ fn both_slots_in_use_are_left_alone() {
     assert_eq!(offered(&three, "1", Some(Slot::A), "4", true), Offered::Waiting, "2 is open still");
     assert_eq!(offered(&three, "1", Some(Slot::B), "4", true), Offered::Take);
     assert_eq!(prepared(&three, "1", Some(Slot::B)).1, Slot::A);
+    // Starts that were cut short: the next one goes back to 2.
+    let given_up = Active { starts: GOOD_STARTS, ..three.active.clone().unwrap() };
+    let given_up = Pointer { active: Some(given_up), ..three };
+    assert_eq!(offered(&given_up, "1", Some(Slot::B), "4", true), Offered::Waiting, "only 2 starts next");
 }
 
 /// How a release behaves.
