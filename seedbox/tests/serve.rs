@@ -61,6 +61,7 @@ impl World {
             version: Version::parse(version).unwrap(),
             channel: ChannelName::parse("stable").unwrap(),
             notes: String::new(),
+            pictures: seedbox::publish::Pictures::default(),
             launch: BTreeMap::new(),
             exec: seedbox::publish::Patterns::default(),
             policies: seedbox::publish::Policies::default(),

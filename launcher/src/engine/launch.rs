@@ -58,7 +58,7 @@ fn words(line: &str) -> Option<Vec<String>> {
 
 #[cfg(test)]
 mod tests {
-    use manifests::release::{FileIdentity, GameId, ManifestFile, Version};
+    use manifests::release::{Art, FileIdentity, GameId, ManifestFile, Version};
 
     use super::*;
 
@@ -76,6 +76,7 @@ mod tests {
             info_hash_v1_only: None,
             launch: launch.iter().map(|(on, line)| ((*on).to_owned(), (*line).to_owned())).collect(),
             notes: String::new(),
+            art: Art::default(),
         }
     }
 

@@ -5,14 +5,18 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::art::Art;
 use super::cbor::{CborError, Reader, Writer};
 use super::frame::{self, FrameError};
 use super::identity::{FileIdentity, IdentityError, MAX_FILE_BYTES};
 use super::ids::{ChannelName, GameId, IdError, Version};
 use crate::path::{LinkTarget, PathError, SafePath, SafePathSet};
 
-/// The manifest schema this code writes and reads.
+/// The schema of documents, and of a manifest without pictures.
 pub const SCHEMA: u64 = 1;
+
+/// The schema of a manifest with pictures: the newest that is read.
+const SCHEMA_ART: u64 = 2;
 
 /// Bounds on a manifest, each named once.
 const MAX_PLAIN_BYTES: usize = 128 << 20;
@@ -38,7 +42,7 @@ pub enum ManifestError {
     #[error("the release manifest is malformed: {0}")]
     Cbor(#[from] CborError),
     /// Written by a later Samara.
-    #[error("the release manifest has schema {0}, this program reads {SCHEMA}; update the launcher")]
+    #[error("the release manifest has schema {0}, this program reads {SCHEMA_ART}; update the launcher")]
     NewerSchema(u64),
     /// A path in it.
     #[error("the release manifest is refused: {0}")]
@@ -143,6 +147,8 @@ pub struct ReleaseManifest {
     pub launch: BTreeMap<String, String>,
     /// Patch notes, plain text or Markdown.
     pub notes: String,
+    /// Pictures for launchers.
+    pub art: Art,
 }
 
 impl ReleaseManifest {
@@ -176,7 +182,12 @@ impl ReleaseManifest {
         self.check()?;
         let mut w = Writer::default();
         // Keys in RFC 8949 §4.2.1 order: by length, then by bytes.
-        w.array(2).uint(SCHEMA).map(11 + usize::from(self.info_hash_v1_only.is_some()));
+        let has_art = !self.art.is_empty();
+        let fields = 11 + usize::from(has_art) + usize::from(self.info_hash_v1_only.is_some());
+        w.array(2).uint(if has_art { SCHEMA_ART } else { SCHEMA }).map(fields);
+        if has_art {
+            self.art.write(w.text("art"));
+        }
         w.text("game").text(self.game.as_str());
         w.text("files").array(self.files.len());
         for file in &self.files {
@@ -210,14 +221,20 @@ impl ReleaseManifest {
         if r.array("the manifest", 2)? != 2 {
             return Err(ManifestError::Rule("it is not a pair of schema and fields"));
         }
-        match r.uint("schema", u64::MAX)? {
-            SCHEMA => {}
+        let least = match r.uint("schema", u64::MAX)? {
+            SCHEMA => 11,
+            SCHEMA_ART => 12,
             0 => return Err(ManifestError::Rule("schema 0 does not exist")),
             newer => return Err(ManifestError::NewerSchema(newer)),
-        }
-        let fields = r.map("the fields", 12)?;
-        if fields < 11 {
+        };
+        let fields = r.map("the fields", least + 1)? as u64;
+        if fields < least {
             return Err(ManifestError::Rule("a field is missing"));
+        }
+        let mut art = Art::default();
+        if least == 12 {
+            r.key("art")?;
+            art = Art::read(&mut r)?;
         }
         r.key("game")?;
         let game = GameId::parse(r.text("game", 64)?)?;
@@ -242,7 +259,7 @@ impl ReleaseManifest {
         r.key("allowed_channels")?;
         let allowed_channels = read_channels(&mut r)?;
         let mut info_hash_v1_only = None;
-        if fields == 12 {
+        if fields > least {
             r.key("info_hash_v1_only")?;
             info_hash_v1_only = Some(r.fixed("a 20-byte hash")?);
         }
@@ -260,6 +277,7 @@ impl ReleaseManifest {
             info_hash_v1_only,
             launch,
             notes,
+            art,
         };
         manifest.check()?;
         if manifest.total_bytes() != total_len {
@@ -292,6 +310,7 @@ impl ReleaseManifest {
                 "a launch command is empty, too long or has control characters",
             )?;
         }
+        self.art.check()?;
         let mut total = 0u64;
         let mut names = SafePathSet::new();
         let mut previous: Option<&SafePath> = None;

@@ -5,11 +5,13 @@ pub(crate) mod cbor;
 mod ids;
 mod identity;
 mod frame;
+mod art;
 mod manifest;
 mod policy;
 mod packs;
 mod docs;
 
+pub use art::{Art, MAX_HERO_BYTES, MAX_HERO_PIXELS, MAX_ICON_BYTES, MAX_ICON_PIXELS};
 pub use cbor::CborError;
 pub use docs::{ChannelDoc, DocError, FloorDoc, MAX_DOC_BYTES, RepositoryDoc, RollbackDoc};
 pub use frame::{FrameError, MAX_FRAME_BYTES};

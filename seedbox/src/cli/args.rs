@@ -65,6 +65,12 @@ pub struct BuildArgs {
     /// A file with patch notes.
     #[arg(long, value_name = "FILE")]
     pub notes: Option<PathBuf>,
+    /// A square picture for lists of games: PNG, at most 512 × 512 pixels and 256 KiB.
+    #[arg(long, value_name = "FILE")]
+    pub icon: Option<PathBuf>,
+    /// A wide picture for the game's page: PNG, at most 2048 × 1024 pixels and 2 MiB.
+    #[arg(long, value_name = "FILE")]
+    pub hero: Option<PathBuf>,
     /// How to start the game, relative to its folder; `linux=…`, `windows=…` or `macos=…` for one platform. May be
     /// repeated.
     #[arg(long, value_name = "[PLATFORM=]CMD")]

@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 use crate::optimize::{OptimizeOptions, Work, optimize};
 use crate::packs::{Bases, Full, Level, PackOptions, parse_level};
 use crate::preview::{Limits, PreviewOptions, preview, write_page};
-use crate::publish::{Patterns, Policies, PublishOptions, publish, read_notes};
+use crate::publish::{Patterns, Pictures, Policies, PublishOptions, publish, read_notes};
 use crate::server::{ServeConfig, serve};
 use crate::setup::{InitConfig, init, refresh};
 use manifests::release::{ChannelName, GameId, Version};
@@ -69,6 +69,7 @@ fn publish_options(args: &BuildArgs, release: &str, keys: PathBuf) -> Result<Pub
         version: Version::parse(release)?,
         channel: ChannelName::parse(&args.channel)?,
         notes: args.notes.as_deref().map(read_notes).transpose()?.unwrap_or_default(),
+        pictures: Pictures::read(args.icon.as_deref(), args.hero.as_deref())?,
         launch: launch_commands(&args.launch)?,
         exec: Patterns::new(&args.exec)?,
         policies: Policies {

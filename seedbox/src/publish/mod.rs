@@ -7,11 +7,13 @@
 
 pub mod scan;
 pub mod hash;
+mod art;
 mod executable;
 mod leaves;
 mod torrents;
 
 pub use crate::progress::Progress;
+pub use art::Pictures;
 pub use executable::Patterns;
 
 use crate::error::{Error, Result};
@@ -51,6 +53,8 @@ pub struct PublishOptions {
     pub channel: ChannelName,
     /// Patch notes.
     pub notes: String,
+    /// Pictures for launchers.
+    pub pictures: Pictures,
     /// Launch commands by platform.
     pub launch: BTreeMap<String, String>,
     /// Files that are programs, whatever they look like.
@@ -160,6 +164,7 @@ fn publish_in(dir: &DataDir, options: &PublishOptions, progress: &dyn Progress) 
     let manifest = manifest(options, sequence, &build, torrents.hashes()?);
     // What could not be signed is not worth packing.
     manifest.encode().map_err(PublishError::from)?;
+    options.pictures.store(dir)?;
     torrents.write(dir)?;
     leaves::write_changes(dir, &manifest, &bases)?;
     let packs = packs(dir, &settings, options, &manifest, &bases, progress)?;
@@ -354,6 +359,7 @@ pub(crate) fn manifest(
         info_hash_v1_only: Some(twin.0),
         launch: options.launch.clone(),
         notes: options.notes.clone(),
+        art: options.pictures.art(),
     }
 }
 

@@ -51,6 +51,7 @@ impl World {
             version: Version::parse(version).unwrap(),
             channel: ChannelName::parse("stable").unwrap(),
             notes: String::new(),
+            pictures: Pictures::default(),
             launch: BTreeMap::new(),
             exec: Patterns::default(),
             policies: Policies::default(),
@@ -76,6 +77,11 @@ impl World {
         let catalog = catalog_of(&dir).unwrap();
         let blobs = Blobs::new(&dir);
         for manifest in catalog {
+            for id in manifest.art.pictures() {
+                let mut hasher = FileHasher::new();
+                hasher.update(&fs::read(blobs.path(&id)).unwrap());
+                assert_eq!(hasher.finish().root.map(|root| root.0), Some(id.root));
+            }
             for file in manifest.files.iter().filter(|file| file.identity.len > 0) {
                 let id = file.identity;
                 let mut hasher = FileHasher::new();
@@ -286,6 +292,34 @@ fn what_is_refused_leaves_everything_as_it_was() {
         assert!(before.iter().all(|(path, bytes)| after.get(path) == Some(bytes)), "{code}");
     }
     assert_eq!(world.check().as_deref(), Some("1.0"));
+}
+
+#[test]
+fn pictures_are_signed_and_stored_by_content() {
+    let world = World::new();
+    let (icon, hero) = (world.at("icon.png", ""), world.at("hero.png", ""));
+    let (small, wide) = (art::tests::png(64, 64), art::tests::png(2048, 600));
+    fs::write(&icon, &small).unwrap();
+    fs::write(&hero, &wide).unwrap();
+    let pictures = Pictures::read(Some(&icon), Some(&hero)).unwrap();
+    // The build may hold the same picture: one blob serves both, with all that a file of a build needs beside it.
+    world.file("data/hero.png", &wide);
+    let publish_as = |version: &str, pictures: &Pictures| {
+        publish(&PublishOptions { pictures: pictures.clone(), ..world.options(version) }, &()).unwrap();
+        let dir = DataDir::open(&world.at("data", "")).unwrap();
+        let manifests = catalog_of(&dir).unwrap();
+        manifests.into_iter().find(|manifest| manifest.version.as_str() == version).unwrap()
+    };
+    let first = publish_as("1.0", &pictures);
+    assert_eq!(first.art.icon.map(|id| id.len), Some(small.len() as u64));
+    assert_eq!(first.art.hero.map(|id| id.len), Some(wide.len() as u64));
+    let blobs = Blobs::new(&DataDir::open(&world.at("data", "")).unwrap());
+    assert!(fs::read(blobs.path(&first.art.icon.unwrap())).unwrap() == small);
+    let in_build = first.files.iter().find(|file| file.path.as_str() == "data/hero.png").unwrap();
+    assert_eq!(Some(in_build.identity), first.art.hero);
+    assert!(publish_as("1.1", &Pictures::default()).art.is_empty(), "a release has those it was given");
+    assert_eq!(publish_as("1.2", &pictures).art, first.art);
+    world.check();
 }
 
 #[test]
@@ -504,6 +538,9 @@ fn one_thread_or_many_from_any_folder_the_same_is_published() {
 fn cut_at_any_step_the_old_release_stands_and_the_next_publish_finishes() {
     let base = World::new();
     base.publish("1.0").unwrap();
+    let icon = base.at("icon.png", "");
+    fs::write(&icon, art::tests::png(30, 30)).unwrap();
+    let pictures = Pictures::read(Some(&icon), None).unwrap();
     base.file("data/new.bin", &noise(70_000));
     base.file("data/large.bin", &[text(1, 3_000), noise(99_999)].concat());
     let mut expected = None;
@@ -512,7 +549,7 @@ fn cut_at_any_step_the_old_release_stands_and_the_next_publish_finishes() {
         copy_tree(base.tmp.path(), world.tmp.path());
         let dir = DataDir::open(&world.at("data", "")).unwrap().with_steps_left(steps);
         let fast = PackOptions { level: Level::Fast, ..PackOptions::default() };
-        let options = PublishOptions { packs: fast, ..world.options("1.1") };
+        let options = PublishOptions { packs: fast, pictures: pictures.clone(), ..world.options("1.1") };
         if let Ok(done) = publish_in(&dir, &options, &()) {
             assert_eq!(expected, Some(done.info_hash_v2));
             assert!(steps > 20, "there are more steps than that");

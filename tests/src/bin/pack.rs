@@ -14,7 +14,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 use manifests::hash::TreeHasher;
 use manifests::pack::{self, Content, CreateOptions, Limits, PackFile, PackProgress, PackStage, TreeRef};
 use manifests::path::{LinkTarget, SafePath};
-use manifests::release::{FileKind, GameId, ManifestFile, ReleaseManifest, Version};
+use manifests::release::{Art, FileKind, GameId, ManifestFile, ReleaseManifest, Version};
 
 /// Makes or applies a pack.
 #[derive(Parser)]
@@ -197,6 +197,7 @@ fn manifest_bytes(files: &[ManifestFile]) -> anyhow::Result<usize> {
         info_hash_v1_only: None,
         launch: Default::default(),
         notes: String::new(),
+        art: Art::default(),
     };
     Ok(manifest.encode()?.len())
 }

@@ -4,8 +4,8 @@ use manifests::hash::{leaves_from_bytes, leaves_match, sums_from_bytes};
 use manifests::pack::tree_id;
 use manifests::path::{LinkTarget, SafePath};
 use manifests::release::{
-    ChannelDoc, ChannelName, FileIdentity, FloorDoc, GameId, ManifestFile, PackBase, PackEntry, PackList,
-    ReleaseManifest, RepositoryDoc, RollbackDoc, Version,
+    Art, ChannelDoc, ChannelName, FileIdentity, FloorDoc, GameId, ManifestFile, PackBase, PackEntry,
+    PackList, ReleaseManifest, RepositoryDoc, RollbackDoc, Version,
 };
 
 use super::samples::{identity, noise};
@@ -91,6 +91,7 @@ fn sample() -> Option<ReleaseManifest> {
         info_hash_v1_only: Some([3; 20]),
         launch: [("linux".to_owned(), "bin/game.x86 --fast".to_owned())].into(),
         notes: "Better.".to_owned(),
+        art: Art { icon: Some(identity(b"icon")), hero: Some(identity(b"hero")) },
     })
 }
 

@@ -8,7 +8,7 @@ use std::task::{Context, Poll, Waker};
 
 use manifests::path::SafePath;
 use manifests::release::{
-    ChannelDoc, ChannelName, FileIdentity, GameId, ManifestFile, ReleaseManifest, Version,
+    Art, ChannelDoc, ChannelName, FileIdentity, GameId, ManifestFile, ReleaseManifest, Version,
 };
 use manifests::trust::client::{FetchError, FetchFuture, Transport};
 use manifests::trust::publisher::{InitOptions, Repository, RepositoryPaths};
@@ -65,6 +65,7 @@ fn make() -> anyhow::Result<World> {
         info_hash_v1_only: None,
         launch: BTreeMap::new(),
         notes: String::new(),
+        art: Art::default(),
     };
     repository.add_release(&mut keys, &manifest, NOW)?;
     repository.set_channel(&ChannelDoc::new(game, stable, manifest.version.clone(), 1), NOW)?;

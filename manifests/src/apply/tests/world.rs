@@ -10,7 +10,7 @@ use crate::folder::{InstallDir, LeafSource, Progress};
 use crate::hash::{Hash, Hashed, TreeHasher};
 use crate::path::{LinkTarget, SafePath};
 use crate::plan::{Plan, PlanOptions, plan};
-use crate::release::{FileIdentity, GameId, ManifestFile, ReleaseManifest, Version};
+use crate::release::{Art, FileIdentity, GameId, ManifestFile, ReleaseManifest, Version};
 use crate::verify::{Depth, survey};
 
 /// What lies at a path.
@@ -107,6 +107,7 @@ pub(crate) fn release(sequence: u64, tree: &Tree) -> Release {
         info_hash_v1_only: None,
         launch: BTreeMap::new(),
         notes: String::new(),
+        art: Art::default(),
     };
     let bytes = format!("manifest {sequence}").into_bytes().into();
     Release { tree: tree.clone(), target: Target { manifest: manifest.into(), bytes, channel: None }, leaves }

@@ -1,6 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::release::{MAX_HERO_BYTES, MAX_ICON_BYTES};
 
 fn path(text: &str) -> SafePath {
     SafePath::parse(text).unwrap()
@@ -31,14 +32,25 @@ pub(crate) fn sample() -> ReleaseManifest {
             .map(|(k, v)| (k.to_owned(), v.to_owned()))
             .into(),
         notes: "First.\n".into(),
+        art: Art::default(),
     }
+}
+
+/// The same with pictures.
+fn dressed() -> ReleaseManifest {
+    let picture = |len, byte| Some(FileIdentity::new(len, [byte; 32]).unwrap());
+    ReleaseManifest { art: Art { icon: picture(9_000, 7), hero: picture(700_000, 8) }, ..sample() }
 }
 
 #[test]
 fn round_trip_and_determinism() {
-    let manifest = sample();
+    round_trip(&sample(), 12);
+    round_trip(&dressed(), 13);
+}
+
+fn round_trip(manifest: &ReleaseManifest, fields_expected: usize) {
     let bytes = manifest.encode().unwrap();
-    assert_eq!(ReleaseManifest::decode(&bytes).unwrap(), manifest);
+    assert_eq!(ReleaseManifest::decode(&bytes).unwrap(), *manifest);
     assert_eq!(manifest.encode().unwrap(), bytes);
     let plain = manifest.to_cbor().unwrap();
     // A foreign reader agrees on the structure, and on the order of the keys.
@@ -53,21 +65,41 @@ fn round_trip_and_determinism() {
         })
         .collect();
     assert!(keys.is_sorted());
-    assert_eq!(keys.len(), 12);
+    assert_eq!(keys.len(), fields_expected);
+}
+
+#[test]
+fn one_without_pictures_is_written_as_before_there_were_any() {
+    assert_eq!(sample().to_cbor().unwrap()[..2], [0x82, 1]);
+    let icon_only = ReleaseManifest { art: Art { hero: None, ..dressed().art }, ..sample() };
+    let hero_only = ReleaseManifest { art: Art { icon: None, ..dressed().art }, ..sample() };
+    for manifest in [dressed(), icon_only, hero_only] {
+        let plain = manifest.to_cbor().unwrap();
+        assert_eq!(plain[..2], [0x82, 2]);
+        assert_eq!(ReleaseManifest::from_cbor(&plain).unwrap(), manifest);
+        // Those who know schema 1 only are told to update.
+        let mut as_before = plain.clone();
+        as_before[1] = 1;
+        assert_eq!(ReleaseManifest::from_cbor(&as_before).unwrap_err().code(), "E-MANIFEST-BAD");
+    }
 }
 
 #[test]
 fn every_cut_and_every_flipped_bit_is_refused_or_harmless() {
-    let plain = sample().to_cbor().unwrap();
+    refused_or_harmless(&sample().to_cbor().unwrap());
+    refused_or_harmless(&dressed().to_cbor().unwrap());
+}
+
+fn refused_or_harmless(plain: &[u8]) {
     for cut in 0..plain.len() {
         assert!(ReleaseManifest::from_cbor(&plain[..cut]).is_err(), "cut at {cut}");
     }
-    let mut longer = plain.clone();
+    let mut longer = plain.to_vec();
     longer.push(0);
     assert!(matches!(ReleaseManifest::from_cbor(&longer), Err(ManifestError::Cbor(CborError::TrailingData))));
     for at in 0..plain.len() {
         for bit in 0..8 {
-            let mut changed = plain.clone();
+            let mut changed = plain.to_vec();
             changed[at] ^= 1 << bit;
             if let Ok(other) = ReleaseManifest::from_cbor(&changed) {
                 assert_eq!(other.to_cbor().unwrap(), changed, "one value has one encoding");
@@ -107,6 +139,10 @@ fn rules_in_a_table() {
         ("platform", |m| drop(m.launch.insert("li nux".into(), "x".into()))),
         ("command", |m| drop(m.launch.insert("linux".into(), "a\nb".into()))),
         ("notes", |m| m.notes = "n".repeat(300 << 10)),
+        ("no icon in it", |m| m.art.icon = Some(FileIdentity::EMPTY)),
+        ("icon", |m| m.art.icon = Some(FileIdentity { len: MAX_ICON_BYTES + 1, root: [1; 32] })),
+        ("hero", |m| m.art.hero = Some(FileIdentity { len: MAX_HERO_BYTES + 1, root: [1; 32] })),
+        ("hero of nothing", |m| m.art.hero = Some(FileIdentity { len: 5, root: [0; 32] })),
     ];
     for (name, change) in table {
         let mut manifest = sample();
@@ -118,7 +154,7 @@ fn rules_in_a_table() {
 #[test]
 fn a_newer_schema_is_named() {
     let mut plain = sample().to_cbor().unwrap();
-    plain[1] = 2;
+    plain[1] = 3;
     let error = ReleaseManifest::from_cbor(&plain).unwrap_err();
     assert_eq!(error.code(), "E-MANIFEST-NEWER");
 }
@@ -134,8 +170,9 @@ proptest! {
         sequence in 1u64..1 << 60,
         notes in "\\PC{0,80}",
         twin in any::<Option<[u8; 20]>>(),
+        has_art in any::<bool>(),
     ) {
-        let mut manifest = ReleaseManifest { sequence, notes, info_hash_v1_only: twin, files: Vec::new(), ..sample() };
+        let mut manifest = ReleaseManifest { sequence, notes, info_hash_v1_only: twin, files: Vec::new(), ..if has_art { dressed() } else { sample() } };
         let mut names = SafePathSet::new();
         for (text, len, root, executable, link) in entries {
             let path = path(&text);

@@ -3,7 +3,7 @@ use std::path::Path;
 use super::*;
 use crate::path::SafePath;
 use crate::release::{
-    ChannelDoc, ChannelName, FileIdentity, FloorDoc, GameId, ManifestFile, ReleaseManifest, RollbackDoc,
+    Art, ChannelDoc, ChannelName, FileIdentity, FloorDoc, GameId, ManifestFile, ReleaseManifest, RollbackDoc,
     SCHEMA, Version, packs_tests,
 };
 use crate::trust::time::UnixTime;
@@ -37,6 +37,7 @@ pub(crate) fn manifest(text: &str, sequence: u64) -> ReleaseManifest {
         info_hash_v1_only: None,
         launch: [("linux".to_owned(), "./game.bin".to_owned())].into(),
         notes: String::new(),
+        art: Art::default(),
     }
 }
 
