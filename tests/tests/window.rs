@@ -46,6 +46,14 @@ impl Home {
         self.0.join("data/samara/games").join(studio.game())
     }
 
+    /// The pictures it has of games, small ones first.
+    fn art(&self) -> Vec<Vec<u8>> {
+        let files = fs::read_dir(self.0.join("data/samara/art")).into_iter().flatten();
+        let mut pictures: Vec<_> = files.map(|file| fs::read(file.unwrap().path()).unwrap()).collect();
+        pictures.sort_by_key(Vec::len);
+        pictures
+    }
+
     /// Lets the stub end.
     fn open_gate(&self) {
         fs::write(self.0.join("gate"), "go\n").unwrap();
@@ -62,8 +70,15 @@ fn with_stub(build: &Path, to: PathBuf) -> PathBuf {
 }
 
 fn publish(studio: &Studio, build: &Path, version: &str) {
+    let [icon, hero] = pictures();
     let plain = ["--base", "none", "--full", "never", "--launch", "play.sh"];
-    let _ = studio.try_publish(build, version, &plain).ok();
+    let dressed = ["--icon", &icon, "--hero", &hero];
+    let _ = studio.try_publish(build, version, &[plain.as_slice(), &dressed].concat()).ok();
+}
+
+/// The game's icon and hero.
+fn pictures() -> [String; 2] {
+    ["icon", "hero"].map(|which| format!("{}/assets/art/harbour-{which}.png", env!("CARGO_MANIFEST_DIR")))
 }
 
 /// Says yes to sharing, adds the studio's game and opens its page.
@@ -133,6 +148,9 @@ fn from_the_first_question_to_playing() {
     install(&mut window);
     window.wait_to_have("Play");
     assert_same(&build, &home.game(&studio));
+    // The studio's pictures came on the way, checked against what it signed.
+    let wanted = pictures().map(|path| fs::read(path).unwrap());
+    window.wait_for("its pictures", |_| (home.art() == wanted).then_some(()));
     play(&mut window, &home);
     window.quit();
     // Nobody is asked twice, and without its server the game is there all the same.

@@ -142,6 +142,7 @@ pub(crate) fn result(outcome: &Outcome) -> String {
         Outcome::Started(playing) => format!("Started {} (pid {}).", playing.program, playing.pid),
         Outcome::Root(bytes) => format!("Its root has {} bytes.", bytes.len()),
         Outcome::Looked(offer) => format!("{} {} is offered.", offer.game, offer.release),
+        Outcome::Pictured(_) => "Its pictures were fetched.".to_owned(),
         Outcome::Listed(list) => format!("{} has {} releases.", list.game, list.releases.len()),
         Outcome::Seeded { uploaded_bytes } => format!("Seeding ended; sent {}.", HumanBytes(*uploaded_bytes)),
         Outcome::Status(report) => status(report),

@@ -77,6 +77,7 @@ fn result(outcome: &Outcome) -> Value {
         }
         Outcome::Root(bytes) => json!({ "event": "done", "bytes": bytes.len() }),
         Outcome::Looked(offer) => json!({ "event": "done", "game": offer.game, "release": offer.release }),
+        Outcome::Pictured(came) => json!({ "event": "done", "icon": came.icon, "hero": came.hero }),
         Outcome::Listed(list) => {
             let releases: Vec<&str> = list.releases.iter().map(|one| one.release.as_str()).collect();
             json!({ "event": "done", "game": list.game, "releases": releases })

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use manifests::release::Art;
 use manifests::route::Weights;
 
 /// Names one running operation. The asker chooses it; it must not be in use.
@@ -70,6 +71,8 @@ pub enum Operation {
     Look(Look),
     /// List the releases and channels that the repository has of a game, for somebody who chooses one.
     Releases(Releases),
+    /// Fetch a game's pictures, as far as they can be had.
+    Pictures(Pictures),
     /// Fetch the trust root that a repository shows, for a player to compare its fingerprint: nothing is believed yet.
     Root {
         /// The repository's public folder, as an http or https address.
@@ -88,7 +91,8 @@ pub enum Operation {
 }
 
 impl Operation {
-    /// The folder it works on: the install, but for [`Operation::Look`] and [`Operation::Releases`]; none for [`Operation::Root`].
+    /// The folder it works on: the install, but for [`Operation::Look`], [`Operation::Releases`] and
+    /// [`Operation::Pictures`]; none for [`Operation::Root`].
     #[must_use]
     pub fn dir(&self) -> &Path {
         match self {
@@ -99,6 +103,7 @@ impl Operation {
             Self::Seed(seed) => &seed.dir,
             Self::Look(look) => &look.memory,
             Self::Releases(releases) => &releases.memory,
+            Self::Pictures(pictures) => &pictures.folder,
             Self::Root { .. } => Path::new(""),
             Self::Rollback { dir } | Self::Status { dir } | Self::Play { dir } | Self::Uninstall { dir } => {
                 dir
@@ -223,6 +228,17 @@ pub struct Releases {
     pub game: String,
     /// As [`Look::memory`]: neither runs while the other does.
     pub memory: PathBuf,
+}
+
+/// See [`Operation::Pictures`].
+#[derive(Debug, Clone)]
+pub struct Pictures {
+    /// The repository's public folder, as an http or https address.
+    pub repo: String,
+    /// Which, as a signed manifest names them.
+    pub art: Art,
+    /// Where they are kept, under names made of their content.
+    pub folder: PathBuf,
 }
 
 /// Which release to install.

@@ -25,6 +25,7 @@ mod jobs;
 mod packs;
 mod neighbours;
 mod change;
+mod art;
 mod releases;
 mod versions;
 mod install;
@@ -36,18 +37,19 @@ mod status;
 mod operations;
 mod runtime;
 
+pub use art::picture_path;
 pub use board::Wake;
 pub use command::{
-    Command, DEFAULT_CHANNEL, Install, Linger, Look, Operation, Plan, Preference, Rates, Releases, Seed,
-    Select, Sources, TaskId, Update, Verify,
+    Command, DEFAULT_CHANNEL, Install, Linger, Look, Operation, Pictures, Plan, Preference, Rates, Releases,
+    Seed, Select, Sources, TaskId, Update, Verify,
 };
 pub use options::Options;
 pub(crate) use play::program;
 pub use runtime::{Engine, EngineHandle};
 pub use snapshot::{
-    CandidateView, ChannelView, Event, Failure, Happened, Offer, Outcome, Phase, PlanReport, Playing,
-    ReleaseList, ReleaseView, Snapshot, SourceBytes, StatusReport, Summary, TaskView, UninstallReport,
-    VerifyReport, WoundView,
+    CandidateView, ChannelView, Event, Failure, Happened, Offer, Outcome, Phase, Pictured, PlanReport,
+    Playing, ReleaseList, ReleaseView, Snapshot, SourceBytes, StatusReport, Summary, TaskView,
+    UninstallReport, VerifyReport, WoundView,
 };
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ use crate::engine::context::Context;
 use crate::engine::meter::{Meter, blocking, opening, tell_recovered};
 use crate::engine::snapshot::{Happened, Outcome, Phase, Summary, UninstallReport};
 use crate::engine::vacant::vacate;
-use crate::engine::{check, forecast, install, play, releases, rollback, seed, status, versions};
+use crate::engine::{art, check, forecast, install, play, releases, rollback, seed, status, versions};
 use crate::error::LaunchError;
 
 /// How an operation ended, when it did not fail.
@@ -66,6 +66,9 @@ async fn carry_out(context: &Context, task: &Task, operation: Operation) -> Resu
         Operation::Releases(request) => {
             Outcome::Listed(Box::pin(versions::list(context, task, request)).await?)
         }
+        Operation::Pictures(request) => {
+            Outcome::Pictured(Box::pin(art::fetch(context, task, request)).await?)
+        }
         Operation::Root { repo } => Outcome::Root(Box::pin(releases::root(context, task, &repo)).await?),
         Operation::Play { dir } => Outcome::Started(play::play(context, task, dir).await?),
         Operation::Status { dir } => Outcome::Status(blocking(move || status::status(&dir)).await?),
@@ -86,6 +89,7 @@ fn changes_files(operation: &Operation) -> bool {
         | Operation::Seed(_)
         | Operation::Look(_)
         | Operation::Releases(_)
+        | Operation::Pictures(_)
         | Operation::Root { .. }
         | Operation::Play { .. }
         | Operation::Status { .. } => false,

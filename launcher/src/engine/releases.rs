@@ -153,6 +153,7 @@ pub(crate) async fn look(context: &Context, task: &Task, request: Look) -> Resul
             older,
             bytes: resolved.manifest.total_bytes(),
             notes: resolved.manifest.notes,
+            art: resolved.manifest.art,
         })
     };
     asker.believed(task, asked).await

@@ -159,16 +159,20 @@ impl Window {
             wake: Some(Arc::new(move || awake.request_repaint_after(ONCE))),
             ..Options::default()
         };
+        let may_save = notice.as_ref().is_none_or(|notice| notice.code != "E-LIBRARY-NEWER");
+        if may_save {
+            Store::sweep_pictures(&desk.art_folder(), &desk.pictures());
+        }
         let language = desk.settings.language.clone().unwrap_or_else(system_language);
         let away = Away { starts: desk.settings.start_minimised, ..Away::default() };
         Ok(Self {
             desk,
             dress: Dress::new(ctx, &brand),
-            state: UiState { notice: notice.clone(), ..UiState::default() },
+            state: UiState { notice, ..UiState::default() },
             texts: Texts::new(Language::of(&language)),
             engine: Some(Engine::start(options)?),
             waiting: Vec::new(),
-            may_save: notice.is_none_or(|notice| notice.code != "E-LIBRARY-NEWER"),
+            may_save,
             saver: Saver::start(store, ctx.clone()),
             settings_shown: None,
             look_at: None,

@@ -57,6 +57,8 @@ pub struct Desk {
     pub(super) versions: BTreeMap<GameKey, Versions>,
     /// What repositories offered when they were asked last.
     pub(super) offers: BTreeMap<GameKey, Offer>,
+    /// Games whose pictures were found here since the launcher was started.
+    pub(super) pictured: BTreeSet<GameKey>,
     /// The link that was opened last, while its repository is asked for its root.
     pub(super) opened: Option<Link>,
     /// What the engine was told last.
@@ -123,6 +125,7 @@ impl Desk {
         commands.extend(self.plans());
         let library = &self.library;
         commands.extend(self.errands.next_look(|key| library.get(key), &self.memory()));
+        commands.extend(self.next_pictures());
         commands
     }
 
@@ -304,6 +307,7 @@ impl Desk {
                 self.unreachable.remove(&key);
                 let before = self.library.get(key).and_then(|game| game.offered.clone());
                 self.looked(key, outcome);
+                self.pictures_offered(key);
                 effects.push(Effect::SaveLibrary);
                 effects.extend(self.tiding_of_offer(key, before.as_deref()).map(Effect::Tell));
             }
@@ -312,6 +316,10 @@ impl Desk {
                 self.unreachable.insert(key);
             }
             (Errand::Plan, what) => self.planned(key, what),
+            (Errand::Pictures, what) => {
+                self.pictures_came(key, what);
+                effects.push(Effect::SaveLibrary);
+            }
             (Errand::List | Errand::Status, what) => self.versions_told(key, what),
             (Errand::Play, Happened::Failed(error)) => {
                 self.failures.insert(key, (&**error).into());
@@ -391,6 +399,7 @@ impl Desk {
             Outcome::Planned(_)
             | Outcome::Started(_)
             | Outcome::Looked(_)
+            | Outcome::Pictured(_)
             | Outcome::Listed(_)
             | Outcome::Root(_)
             | Outcome::Seeded { .. }

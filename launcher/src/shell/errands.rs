@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use crate::engine::{Command, Look, Operation, Plan, Releases, Seed, Select, TaskId};
+use crate::engine::{Command, Look, Operation, Pictures, Plan, Releases, Seed, Select, TaskId};
 use crate::shell::library::{Game, GameKey};
 
 /// The queue's tasks are named from here on, errands below.
@@ -26,6 +26,8 @@ pub(super) enum Errand {
     Status,
     /// What an install or update of it would cost is worked out.
     Plan,
+    /// Its pictures are fetched.
+    Pictures,
     /// A repository is asked for its root, for a game that is not here yet.
     Root,
     /// It is shared; whether that is to end.
@@ -39,6 +41,8 @@ pub(super) struct Errands {
     running: BTreeMap<TaskId, (GameKey, Errand)>,
     /// Games whose repositories are to be asked, one after the other.
     looks: VecDeque<GameKey>,
+    /// Games whose pictures are to be fetched, one after the other.
+    pictures: VecDeque<GameKey>,
     /// The game whose versions somebody wants to see: before the others are asked.
     list: Option<GameKey>,
     /// Not shared again until something changes: it did not work.
@@ -104,6 +108,23 @@ impl Errands {
             memory: memory.to_owned(),
         };
         Some(self.begin(game.key, Errand::Look, Operation::Look(look)))
+    }
+
+    /// A game's pictures are to be fetched.
+    pub(super) fn picture(&mut self, game: GameKey) {
+        if !self.pictures.contains(&game) {
+            self.pictures.push_back(game);
+        }
+    }
+
+    /// Fetches the next game's pictures, when none are being fetched.
+    pub(super) fn next_pictures(&mut self, find: impl Fn(GameKey) -> Option<Pictures>) -> Option<Command> {
+        if self.running.values().any(|(_, errand)| *errand == Errand::Pictures) {
+            return None;
+        }
+        let mut waiting = std::iter::from_fn(|| self.pictures.pop_front());
+        let (game, pictures) = waiting.find_map(|game| Some((game, find(game)?)))?;
+        Some(self.begin(game, Errand::Pictures, Operation::Pictures(pictures)))
     }
 
     /// Somebody wants to see what versions of a game there are.

@@ -117,7 +117,7 @@ impl PinnedRoot {
     }
 }
 
-/// Pictures of a game, checked and scaled when they were fetched.
+/// Pictures of a game: PNG files that are those the studio signed. Nobody has looked yet whether they can be shown.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Art {

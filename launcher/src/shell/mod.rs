@@ -20,6 +20,7 @@ pub mod views;
 pub mod downloads;
 mod foresight;
 mod newcomers;
+mod art;
 pub mod versions;
 mod tidings;
 pub mod store;

@@ -1,5 +1,6 @@
 //! Where the launcher's own records lie, and how they get there whole: written beside, synced, renamed.
 
+use std::collections::HashSet;
 use std::fs::{self, File};
 use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
@@ -149,6 +150,16 @@ impl Store {
         Ok(PinnedRoot { file: self.folder.join(name), sha256 })
     }
 
+    /// Removes pictures that no game has any more. What cannot be removed is merely in the way.
+    pub fn sweep_pictures(folder: &Path, of_games: &HashSet<PathBuf>) {
+        let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+        for path in entries.map(|entry| entry.path()).filter(|path| !of_games.contains(path)) {
+            if let Err(error) = fs::remove_file(&path) {
+                tracing::warn!(%error, path = %path.display(), "a picture that no game has stays");
+            }
+        }
+    }
+
     /// Writes a record: after a crash it is the old or the new one.
     ///
     /// # Errors
@@ -221,6 +232,20 @@ mod tests {
         let read = || store.get(SETTINGS, crate::shell::Settings::decode);
         assert_eq!(read().unwrap_err().code(), "E-LIBRARY-NEWER");
         assert_eq!(read().unwrap_err().code(), "E-LIBRARY-NEWER", "it stays where it is");
+    }
+
+    #[test]
+    fn pictures_that_no_game_has_go() {
+        let temp = tempfile::tempdir().unwrap();
+        let folder = temp.path().join("art");
+        Store::sweep_pictures(&folder, &HashSet::new());
+        fs::create_dir(&folder).unwrap();
+        for name in ["a.png", "b.png", "c.tmp"] {
+            fs::write(folder.join(name), name).unwrap();
+        }
+        Store::sweep_pictures(&folder, &[folder.join("b.png"), folder.join("gone.png")].into());
+        let left: Vec<_> = fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        assert_eq!(left, ["b.png"]);
     }
 
     #[test]

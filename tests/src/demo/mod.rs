@@ -192,12 +192,15 @@ fn what_next(world: &World, players: &[Player], dir: &Path) -> String {
          curl {url}metrics\n  \
          cargo run --profile demo -p launcher -- install --repo {url} --trust {root} --game {game} --dir {fifth}\n  \
          cargo run --profile demo -p launcher -- plan --dir {fifth}\n  \
-         cargo run --profile demo -p launcher -- verify --repair --dir {fifth}\n",
+         cargo run --profile demo -p launcher -- verify --repair --dir {fifth}\n\n\
+         The same in the window, with a library of its own:\n\n  \
+         XDG_DATA_HOME={window} cargo run --profile demo -p launcher -- 'samara://add?repo={url}&game={game}'\n",
         players.len(),
         url = world.url(),
         root = world.root_json().display(),
         game = world::GAME,
         fifth = dir.join("player-5").display(),
+        window = dir.join("window").display(),
     )
 }
 

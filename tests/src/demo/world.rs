@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use seedbox::publish::Patterns;
+use seedbox::publish::{Patterns, Pictures};
 use seedbox::{InitConfig, PublishOptions, Running, ServeConfig};
 
 /// The game's id.
@@ -44,6 +44,7 @@ impl World {
             version: version.parse()?,
             channel: launcher::engine::DEFAULT_CHANNEL.parse()?,
             notes: String::new(),
+            pictures: pictures()?,
             launch: std::collections::BTreeMap::new(),
             exec: Patterns::new::<&str>([])?,
             policies: seedbox::publish::Policies::default(),
@@ -76,6 +77,13 @@ impl World {
         self.seedbox.shutdown().await;
         Ok(())
     }
+}
+
+/// What the window shows the game with.
+fn pictures() -> Result<Pictures> {
+    let art = Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/art");
+    let (icon, hero) = (art.join("aurora-icon.png"), art.join("aurora-hero.png"));
+    Ok(Pictures::read(Some(&icon), Some(&hero))?)
 }
 
 /// An address nobody listens at: the repository is signed for its address before anything serves it.

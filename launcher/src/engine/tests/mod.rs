@@ -1,5 +1,6 @@
 //! The engine against a small repository: real signatures, real torrents, a plain file server.
 
+mod art;
 mod bad_input;
 mod flow;
 #[cfg(target_os = "linux")]

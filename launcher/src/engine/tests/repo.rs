@@ -9,7 +9,7 @@ use std::time::SystemTime;
 
 use manifests::hash::{Hashed, TreeHasher};
 use manifests::path::{LinkTarget, SafePath};
-use manifests::release::{ChannelDoc, ChannelName, GameId, ManifestFile, ReleaseManifest, Version};
+use manifests::release::{Art, ChannelDoc, ChannelName, GameId, ManifestFile, ReleaseManifest, Version};
 use manifests::trust::UnixTime;
 use manifests::trust::publisher::{InitOptions, OfflineKeys, Repository, RepositoryPaths};
 use protocol::metainfo::{Mode, NewFile, TorrentBuilder, V1Hasher};
@@ -46,6 +46,8 @@ pub(super) struct Repo {
     seed_peers: Vec<String>,
     /// How the releases that are published from now on are started.
     pub(super) launch: BTreeMap<String, String>,
+    /// The pictures they have.
+    pub(super) art: Art,
 }
 
 impl Repo {
@@ -62,7 +64,16 @@ impl Repo {
             Repository::init(paths, &temp.path().join("keys"), &options, now).unwrap();
         repository.add_game(&mut offline, &game(), options.releases, now).unwrap();
         let server = Server::start(temp.path().join("public"));
-        Self { temp, repository, offline, server, now, seed_peers: Vec::new(), launch: BTreeMap::new() }
+        Self {
+            temp,
+            repository,
+            offline,
+            server,
+            now,
+            seed_peers: Vec::new(),
+            launch: BTreeMap::new(),
+            art: Art::default(),
+        }
     }
 
     pub(super) fn url(&self) -> String {
@@ -124,6 +135,7 @@ impl Repo {
             info_hash_v1_only: None,
             launch: self.launch.clone(),
             notes: format!("# {version}"),
+            art: self.art,
         };
         self.repository.add_release(&mut self.offline, &manifest, self.now).unwrap();
         self.point_at(version, manifest.sequence);
@@ -148,7 +160,7 @@ impl Repo {
         self.point_at(doc.release.as_str(), doc.sequence);
     }
 
-    fn store(&self, bytes: &[u8]) -> Hashed {
+    pub(super) fn store(&self, bytes: &[u8]) -> Hashed {
         let mut hasher = TreeHasher::default();
         hasher.update(bytes);
         let hashed = hasher.finish();
