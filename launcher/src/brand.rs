@@ -19,8 +19,6 @@
 //! root = "launcher-root.json"
 //! ```
 
-mod picture;
-
 use std::cell::RefCell;
 use std::fs::File;
 use std::io::{self, Read as _};
@@ -32,7 +30,8 @@ use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 use url::Url;
 
-pub use picture::Picture;
+pub use crate::picture::Picture;
+use crate::picture::{ART, ICON};
 
 /// The file's name.
 pub const BRAND_FILE: &str = "brand.toml";
@@ -44,6 +43,8 @@ pub const UPDATE_GAME: &str = "samara-launcher";
 pub const BRAND_BYTES_MAX: u64 = 64 << 10;
 /// A trust root is not longer than this, in bytes.
 pub const ROOT_BYTES_MAX: u64 = 1 << 20;
+/// A picture is not longer than this, in bytes.
+pub const PICTURE_BYTES_MAX: u64 = 8 << 20;
 /// Games that one file brings, at most.
 pub const GAMES_MAX: usize = 64;
 /// Characters of a name, at most: it stands in a window's title.
@@ -253,13 +254,13 @@ impl Brand {
         let contact = written.contact.map(|contact| reader.contact(contact)).transpose()?;
         let picture = |name: Option<String>, bound| {
             name.map(|name| {
-                let (file, bytes) = reader.beside(&name, picture::BYTES_MAX)?;
+                let (file, bytes) = reader.beside(&name, PICTURE_BYTES_MAX)?;
                 Picture::decode(&bytes, bound).map_err(|cause| BrandError::Picture { file, cause })
             })
             .transpose()
         };
-        let icon = picture(written.icon, picture::ICON)?;
-        let art = picture(written.art, picture::ART)?;
+        let icon = picture(written.icon, ICON)?;
+        let art = picture(written.art, ART)?;
         let repository = written.repository.map(|repository| reader.repository(repository)).transpose()?;
         let update = written.update.map(|update| reader.update(update)).transpose()?;
         Ok(Self { name, contact, icon, art, repository, update, files: reader.named.into_inner() })

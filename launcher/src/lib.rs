@@ -12,6 +12,7 @@ mod platform;
 mod power;
 pub mod recent;
 pub mod error;
+mod picture;
 pub mod brand;
 pub mod engine;
 pub mod shell;

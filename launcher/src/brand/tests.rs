@@ -163,7 +163,7 @@ proptest! {
             *byte = with;
         }
         bytes.truncate(to.max(8));
-        if let Ok(picture) = Picture::decode(&bytes, picture::ICON) {
+        if let Ok(picture) = Picture::decode(&bytes, ICON) {
             assert_eq!(picture.rgba.len(), picture.width as usize * picture.height as usize * 4);
         }
     }

@@ -6,11 +6,13 @@
 mod desktop;
 pub mod text;
 pub mod theme;
+pub mod art;
 pub mod view;
 pub mod words;
 pub mod widgets;
 pub mod screens;
 mod single;
+mod artist;
 mod dress;
 mod own;
 mod saver;

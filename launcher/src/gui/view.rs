@@ -1,8 +1,12 @@
 //! What a view is given: data to draw, the window's own state, and a list for what is pressed.
 
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
 use eframe::egui::{TextureId, Vec2};
 
 use crate::engine::{Failure, Offer, Snapshot};
+use crate::gui::art::{Look, Shelf, Wanted};
 use crate::gui::text::Texts;
 use crate::shell::deeds::{Asked, Brought, NewGame};
 use crate::shell::pace::Beat;
@@ -56,6 +60,8 @@ pub struct View {
     pub guise: Guise,
     /// The games that came with it, until the first question is answered.
     pub brought: Option<Brought>,
+    /// The games' pictures that are there.
+    pub art: Arc<Shelf>,
 }
 
 impl View {
@@ -168,6 +174,8 @@ pub struct UiState {
     pub folder: Option<String>,
     /// What was typed to add a game.
     pub new: NewGame,
+    /// The pictures that this frame shows, or would.
+    pub wanted: BTreeSet<Wanted>,
 }
 
 /// What every view gets: it reads `texts` and `view`, changes `state`, and pushes onto `actions`.
@@ -180,6 +188,15 @@ pub struct Scene<'a> {
     pub state: &'a mut UiState,
     /// What was pressed.
     pub actions: &'a mut Vec<Action>,
+}
+
+impl Scene<'_> {
+    /// What is drawn for a picture; from now on it is wanted.
+    pub fn picture(&mut self, wanted: Wanted) -> Look {
+        let look = self.view.art.look(&wanted);
+        self.state.wanted.insert(wanted);
+        look
+    }
 }
 
 impl std::fmt::Debug for Scene<'_> {

@@ -10,8 +10,9 @@ use eframe::egui::{self, CentralPanel, Context, Frame, Key, Margin, Modifiers, V
 use tokio::sync::mpsc::error::TrySendError;
 
 use crate::brand::{Brand, Picture};
-use crate::engine::{Command, Engine, EngineHandle, Failure, Options};
+use crate::engine::{Command, Engine, EngineHandle, Failure, Happened, Options, Outcome};
 use crate::error::LaunchError;
+use crate::gui::artist::Artist;
 use crate::gui::desktop::Desktop;
 use crate::gui::dress::{self, Dress};
 use crate::gui::own::OwnUpdates;
@@ -110,6 +111,7 @@ struct Window {
     opened: mpsc::Receiver<String>,
     own: OwnUpdates,
     recent: Recent,
+    artist: Artist,
 }
 
 impl Window {
@@ -153,6 +155,8 @@ impl Window {
         // No minute of a day: the first look at the clock begins what is waiting.
         desk.world.minute = u16::MAX;
         let awake = ctx.clone();
+        let artist = Artist::start(move || awake.request_repaint_after(ONCE));
+        let awake = ctx.clone();
         let options = Options {
             listen: Some(([0, 0, 0, 0], 0).into()),
             wait: true,
@@ -184,6 +188,7 @@ impl Window {
             opened,
             own,
             recent,
+            artist,
         })
     }
 
@@ -191,6 +196,7 @@ impl Window {
     fn listen(&mut self, ctx: &Context) {
         let mut effects = Vec::new();
         self.own.listen();
+        self.artist.listen(ctx);
         let minute = minute_of_day();
         if self.desk.world.minute != minute {
             self.desk.world.minute = minute;
@@ -238,6 +244,11 @@ impl Window {
         }
         if let Some(engine) = &mut self.engine {
             while let Ok(event) = engine.events.try_recv() {
+                if let Happened::Done { outcome, .. } = &event.what
+                    && let Outcome::Pictured(pictured) = &**outcome
+                {
+                    self.artist.fetched(pictured);
+                }
                 effects.extend(self.desk.hear(&event));
             }
             let snapshot = engine.snapshot.borrow().clone();
@@ -294,7 +305,7 @@ impl Window {
         let snapshot =
             self.engine.as_ref().map(|engine| engine.snapshot.borrow().clone()).unwrap_or_default();
         let of_desk = View::of(&self.desk, &self.state, &snapshot);
-        View { own: self.own.view(), guise: self.dress.guise.clone(), ..of_desk }
+        View { own: self.own.view(), guise: self.dress.guise.clone(), art: self.artist.shelf(), ..of_desk }
     }
 
     fn perform(&mut self, ctx: &Context, effects: Vec<Effect>) {
@@ -362,6 +373,7 @@ impl eframe::App for Window {
                 Scene { texts: &self.texts, view: &view, state: &mut self.state, actions: &mut actions };
             screens::show(ui, &mut scene);
         });
+        self.artist.see(std::mem::take(&mut self.state.wanted));
         for action in actions {
             let effects = self.desk.act(action);
             self.perform(&ctx, effects);

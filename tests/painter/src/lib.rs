@@ -42,6 +42,9 @@ impl TestRenderer for Textures {
                 }
             }
         }
+        for id in delta.free.drain() {
+            textures.remove(&id);
+        }
     }
 }
 
@@ -171,6 +174,12 @@ impl Picture {
         let pixels =
             pixels.map(|pixel| Color32::from_rgb(coarse(pixel.r()), coarse(pixel.g()), coarse(pixel.b())));
         Self { width: self.width, height: self.height, pixels: pixels.collect() }
+    }
+
+    /// One pixel.
+    #[must_use]
+    pub fn pixel(&self, x: usize, y: usize) -> Color32 {
+        self.pixels[y * self.width + x]
     }
 
     /// Puts another picture into it.

@@ -69,7 +69,7 @@ fn entry(ui: &mut Ui, scene: &mut Scene<'_>, place: usize, download: &Download) 
     let is_wide = ui.available_width() >= WIDE;
     ui.horizontal(|ui| {
         let (picture, _) = ui.allocate_exact_size(vec2(8.0 * SPACE, 6.0 * SPACE), Sense::hover());
-        widgets::art(ui, picture, &download.game.game.name);
+        widgets::art::small(ui, scene, &download.game.game, picture);
         // The buttons take their room first: a long name is cut off, and they are not.
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
             if is_wide {

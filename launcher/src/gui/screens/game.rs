@@ -3,20 +3,24 @@
 use std::time::Duration;
 
 use eframe::egui::{
-    Align, Checkbox, Color32, Key, Label, Layout, Modifiers, RichText, ScrollArea, Sense, Ui, UiBuilder, vec2,
+    Align, Checkbox, Color32, Key, Label, Layout, Modifiers, Rect, RichText, ScrollArea, Sense, Ui,
+    UiBuilder, Vec2, vec2,
 };
 
 use crate::gui::theme::fonts;
 use crate::gui::theme::tokens::SPACE;
 use crate::gui::view::{Scene, Screen};
 use crate::gui::widgets;
+use crate::gui::widgets::art::EMBLEM;
 use crate::gui::words;
 use crate::shell::preview::Aim;
 use crate::shell::state::{self, Button, Does};
 use crate::shell::{Action, GameKey, GameView};
 
-/// The picture's height, in points.
+/// The height of what stands above a game, in points.
 const HERO_HEIGHT: f32 = 160.0;
+/// The same of a picture, at most: it is a quarter as high as wide.
+const PICTURE_HEIGHT: f32 = 256.0;
 
 pub(super) fn show(ui: &mut Ui, scene: &mut Scene<'_>, open: &GameView) {
     let texts = scene.texts;
@@ -59,10 +63,18 @@ pub(super) fn show(ui: &mut Ui, scene: &mut Scene<'_>, open: &GameView) {
 }
 
 /// The game's picture, with its name and state on it.
-fn hero(ui: &mut Ui, scene: &Scene<'_>, open: &GameView) {
-    let (rect, _) = ui.allocate_exact_size(vec2(ui.available_width(), HERO_HEIGHT), Sense::hover());
-    widgets::backdrop(ui, rect, &open.game.name);
-    let inside = rect.shrink(3.0 * SPACE);
+fn hero(ui: &mut Ui, scene: &mut Scene<'_>, open: &GameView) {
+    let width = ui.available_width();
+    let has_hero = widgets::art::has_hero(scene, &open.game);
+    let height = if has_hero { (width / 4.0).clamp(HERO_HEIGHT, PICTURE_HEIGHT) } else { HERO_HEIGHT };
+    let (rect, _) = ui.allocate_exact_size(vec2(width, height), Sense::hover());
+    widgets::art::hero(ui, scene, &open.game, rect);
+    let mut inside = rect.shrink(3.0 * SPACE);
+    let corner = inside.left_bottom() - vec2(0.0, EMBLEM);
+    let emblem = Rect::from_min_size(corner, Vec2::splat(EMBLEM));
+    if widgets::art::emblem(ui, scene, &open.game, emblem) {
+        inside.min.x = emblem.max.x + 2.0 * SPACE;
+    }
     let mut over = ui.new_child(UiBuilder::new().max_rect(inside).layout(Layout::bottom_up(Align::Min)));
     let state = RichText::new(words::state(scene.texts, &open.facts)).size(15.0);
     over.add(Label::new(state.color(Color32::from_white_alpha(220))).truncate());

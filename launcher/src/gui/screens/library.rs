@@ -121,12 +121,13 @@ fn order(ui: &mut Ui, scene: &mut Scene<'_>) {
 fn games(ui: &mut Ui, scene: &mut Scene<'_>) {
     let width = ui.available_width() - ui.spacing().scroll.allocated_width();
     let (columns, size) = shape(width, scene.view.settings.layout);
-    let rows = scene.view.found.len().div_ceil(columns);
+    let found = &scene.view.found;
+    let rows = found.len().div_ceil(columns);
     ScrollArea::vertical().auto_shrink(false).show_rows(ui, size.y, rows, |ui, rows| {
         for row in rows {
             ui.horizontal(|ui| {
-                for game in scene.view.found.iter().skip(row * columns).take(columns) {
-                    if widgets::card(ui, scene.texts, game, size).clicked() {
+                for game in found.iter().skip(row * columns).take(columns) {
+                    if widgets::card(ui, scene, game, size).clicked() {
                         scene.state.screen = Screen::Game(game.game.key);
                     }
                 }

@@ -185,6 +185,11 @@ pub(super) fn has_letter<S>(harness: &Harness<'_, S>, is_it: fn(char) -> bool) -
     rows(harness).iter().any(|row| row.ink.intersects(row.clip) && row.text.chars().any(is_it))
 }
 
+/// Where each line of text is painted.
+pub(super) fn lines<S>(harness: &Harness<'_, S>) -> Vec<(String, Rect)> {
+    rows(harness).into_iter().map(|row| (row.text, row.ink.intersect(row.clip))).collect()
+}
+
 fn rows<S>(harness: &Harness<'_, S>) -> Vec<Row> {
     let mut rows = Vec::new();
     for ClippedShape { clip_rect, shape, .. } in &harness.output().shapes {

@@ -1,6 +1,7 @@
 //! The screens without a display: pressed by the names that a screen reader says, judged by what they ask for.
 
 mod ahead;
+mod art;
 mod kept;
 mod layout;
 mod looks;

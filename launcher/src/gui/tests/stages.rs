@@ -302,6 +302,7 @@ pub(super) fn stages() -> Vec<(&'static str, Stage)> {
     let held = |hold| page(Facts { hold: Some(hold), ..installed("3.0.6", "3.1.4") });
     all.extend(holds.map(|(name, hold)| (name, held(hold))));
     all.extend(super::states::states());
+    all.extend(super::art::stages());
     all
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use eframe::egui::{Color32, ColorImage, Context, FontData, Memory, TextureHandle, TextureOptions, Theme};
 use painter::Picture;
 
+use super::art::Pictures;
 use super::layout::{faults, has_letter};
 use super::*;
 
@@ -89,6 +90,7 @@ pub(super) struct Seer {
     pub(super) harness: Harness<'static, Stage>,
     textures: Textures,
     banner: TextureHandle,
+    pictures: Pictures,
 }
 
 impl Seer {
@@ -99,7 +101,7 @@ impl Seer {
         let harness = built(first, way.size, way.scale, way.theme, textures.clone(), setup);
         let options = TextureOptions::LINEAR;
         let banner = harness.ctx.load_texture("banner", maples(), options);
-        Self { way, harness, textures, banner }
+        Self { way, harness, textures, banner, pictures: Pictures::new() }
     }
 
     /// Brings a stage into its state.
@@ -119,7 +121,7 @@ impl Seer {
         });
         *self.harness.state_mut() = stage;
         self.harness.remove_cursor();
-        self.harness.run();
+        self.pictures.run(&mut self.harness);
         for (step, key) in self.harness.state().steps.clone() {
             let label = self.harness.state().texts.say(key);
             let node = self.harness.get_all_by_label(&label).next().unwrap();
@@ -131,7 +133,7 @@ impl Seer {
         }
         self.harness.state_mut().actions.clear();
         self.harness.remove_cursor();
-        self.harness.run();
+        self.pictures.run(&mut self.harness);
     }
 
     /// What is wrong with it, each in a line.

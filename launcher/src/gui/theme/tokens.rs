@@ -112,11 +112,11 @@ impl Tokens {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
 
     /// The ratio that WCAG 2.2 has between two colours, from 1 to 21.
-    fn contrast(one: Color32, other: Color32) -> f64 {
+    pub(crate) fn contrast(one: Color32, other: Color32) -> f64 {
         let luminance = |color: Color32| {
             let linear = |part: u8| match f64::from(part) / 255.0 {
                 part if part <= 0.04045 => part / 12.92,

@@ -1,5 +1,6 @@
 //! What the screens are put together from.
 
+pub mod art;
 mod card;
 mod error;
 mod notes;
@@ -8,7 +9,7 @@ mod progress;
 
 use eframe::egui::{Button, CornerRadius, Frame, Grid, Image, Margin, Response, RichText, Ui, vec2};
 
-pub use card::{art, backdrop, card};
+pub use card::card;
 pub use error::{Pressed, details, error};
 pub use notes::notes;
 pub use plot::{legend, legends, pace, sources, stages};

@@ -1,15 +1,13 @@
-//! Pictures from a brand file: PNG, of a size that is known before a pixel is decoded.
+//! Pictures that others made: PNG, of a size that is known before a pixel is decoded.
 
 use std::io::Cursor;
 
 use png::{ColorType, Decoder, Limits, Transformations};
 
-/// A PNG's bytes, at most.
-pub(super) const BYTES_MAX: u64 = 8 << 20;
 /// An icon's width and height, at most, in pixels.
-pub(super) const ICON: (u32, u32) = (512, 512);
+pub(crate) const ICON: (u32, u32) = (512, 512);
 /// The same of art.
-pub(super) const ART: (u32, u32) = (2048, 1024);
+pub(crate) const ART: (u32, u32) = (2048, 1024);
 /// What the decoder may take besides the pixels, in bytes.
 const DECODER_BYTES_MAX: usize = 16 << 20;
 
@@ -28,12 +26,15 @@ impl Picture {
     /// Our own icon.
     #[must_use]
     pub fn own() -> Option<Self> {
-        Self::decode(include_bytes!("../../assets/icon/samara-128.png"), ICON).ok()
+        Self::decode(include_bytes!("../assets/icon/samara-128.png"), ICON).ok()
     }
 
     /// Decodes a PNG of no more than these pixels; an error says what is wrong with it.
-    pub(super) fn decode(bytes: &[u8], (widest, highest): (u32, u32)) -> Result<Self, String> {
+    pub(crate) fn decode(bytes: &[u8], (widest, highest): (u32, u32)) -> Result<Self, String> {
         let mut decoder = Decoder::new_with_limits(Cursor::new(bytes), Limits { bytes: DECODER_BYTES_MAX });
+        // Nothing but pixels is wanted: what else a file has is not unpacked.
+        decoder.set_ignore_text_chunk(true);
+        decoder.set_ignore_iccp_chunk(true);
         decoder.set_transformations(Transformations::normalize_to_color8() | Transformations::ALPHA);
         let mut reader = decoder.read_info().map_err(|error| error.to_string())?;
         let (width, height) = reader.info().size();
