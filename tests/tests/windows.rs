@@ -136,7 +136,27 @@ fn from_the_first_question_to_playing_the_next_version() {
     screen.window.press("Settings");
     screen.window.wait_to_say("Version ");
     screen.keep("13-settings");
-    screen.window.quit();
+    closes_to_tray(screen, &windows);
+}
+
+/// Closes the window and has it back from the icon and from a second start; then quits in the icon's menu.
+fn closes_to_tray(mut screen: Screen, windows: &Windows) {
+    let _ = windows.build("tray.c", "");
+    // (It asks Windows what is seen: without a window manager Wine leaves a hidden window on the display.)
+    let run = |program: &str, words: &[&str]| {
+        let done = on(&screen.display, windows.command(program)).args(words).output().unwrap();
+        assert!(done.status.success(), "{words:?}: {}", String::from_utf8_lossy(&done.stderr));
+    };
+    let does = |words: &str| run("./tray.exe", &words.split(' ').collect::<Vec<_>>());
+    does("close Samara");
+    screen.window.wait_to_say("Version ");
+    does("click Samara");
+    does("close Samara");
+    run("launcher.exe", &[]);
+    does("shown Samara");
+    does("close Samara");
+    does("quit");
+    screen.window.wait_for_end();
 }
 
 /// That an install is the build; a mark that a file can be run is none that Windows has.

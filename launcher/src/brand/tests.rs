@@ -141,6 +141,17 @@ fn it_is_looked_for_beside_the_program_and_where_packages_have_it() {
     assert!(matches!(name(), Err(BrandError::TooLong { .. })));
 }
 
+#[test]
+fn a_picture_is_made_smaller_by_the_middle_of_what_is_seen() {
+    let rgba = [[200, 0, 0, 255], [0, 100, 0, 255], [9, 9, 9, 0], [9, 9, 9, 0], [1, 1, 1, 255]].concat();
+    let picture = Picture { width: 5, height: 1, rgba: rgba.clone() };
+    assert_eq!(picture.within(5), picture);
+    let tall = Picture { width: 2, height: 2, rgba: rgba[..16].to_vec() };
+    assert_eq!(tall.within(1), Picture { width: 1, height: 1, rgba: vec![100, 50, 0, 127] });
+    let own = Picture::own().unwrap().within(32);
+    assert_eq!((own.width, own.height, own.rgba.len()), (32, 32, 32 * 32 * 4));
+}
+
 proptest! {
     #[test]
     fn no_file_is_too_strange(text in "\\PC{0,200}") {

@@ -54,6 +54,11 @@ impl OwnUpdates {
         self.view.clone()
     }
 
+    /// Whether the launcher is to be started anew.
+    pub(super) fn restarts(&self) -> bool {
+        self.restart.load(Ordering::Relaxed)
+    }
+
     /// A release that was taken back and that the player was not told of yet.
     pub(super) fn notice() -> Option<Failure> {
         start::untold().map(|release| (&LaunchError::SelfTakenBack { release }).into())

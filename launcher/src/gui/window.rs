@@ -289,7 +289,9 @@ impl Window {
         }
         let Some(end) = self.closing else { return };
         let is_over = self.engine.as_ref().is_none_or(|engine| engine.thread.is_finished());
-        if is_over || now >= end {
+        // In the tray of Windows an icon outlives its program until the pointer meets it.
+        let leaves_icon = cfg!(windows) && self.away.has_tray;
+        if is_over && !leaves_icon || now >= end {
             if !asked {
                 ctx.send_viewport_cmd(ViewportCommand::Close);
             }

@@ -462,6 +462,14 @@ impl Window {
     /// When it does not end well.
     pub fn quit(mut self) {
         self.key(Key::Q, Modifiers::COMMAND);
+        self.wait_for_end();
+    }
+
+    /// Waits for the end of it, which was asked for elsewhere.
+    ///
+    /// # Panics
+    /// When it does not end well.
+    pub fn wait_for_end(mut self) {
         let end = Instant::now() + patience();
         while Instant::now() < end {
             if let Some(status) = self.child.try_wait().expect("it is our child") {

@@ -9,6 +9,8 @@ mod bus;
 mod tray;
 #[cfg(any(windows, test))]
 mod windows;
+#[cfg(windows)]
+mod windows_tray;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, mpsc};
@@ -31,7 +33,10 @@ pub(super) enum Chosen {
 
 /// What the desktop tells the window.
 #[derive(Debug)]
-#[cfg_attr(not(target_os = "linux"), allow(dead_code, reason = "there is no tray yet that would say it"))]
+#[cfg_attr(
+    not(any(target_os = "linux", windows)),
+    allow(dead_code, reason = "there is no tray yet that would say it")
+)]
 pub(super) enum News {
     /// A folder was chosen, or not.
     Folder(Place, Chosen),
@@ -60,6 +65,14 @@ pub(super) struct Labels {
     pub(super) is_stopped: bool,
     /// The brand's.
     pub(super) icon: Option<Arc<Picture>>,
+}
+
+#[cfg(any(target_os = "linux", windows))]
+impl Labels {
+    /// The brand's icon, or our own.
+    fn picture(&self) -> Option<Picture> {
+        self.icon.as_deref().cloned().or_else(Picture::own)
+    }
 }
 
 /// What is done beside the window.
@@ -156,30 +169,34 @@ fn own_place(chosen: PathBuf, name: &str) -> PathBuf {
     if is_own || is_empty { chosen } else { chosen.join(name) }
 }
 
-#[cfg(target_os = "linux")]
-fn serve(inbox: &mpsc::Receiver<Work>, teller: &Teller, _slug: &str) {
-    use ksni::blocking::TrayMethods as _;
-    let mut icon: Option<ksni::blocking::Handle<tray::Item>> = None;
+#[cfg(any(target_os = "linux", windows))]
+fn serve(inbox: &mpsc::Receiver<Work>, teller: &Teller, slug: &str) {
+    #[cfg(target_os = "linux")]
+    use tray::Shown;
+    #[cfg(windows)]
+    use windows_tray::Shown;
+    let mut icon: Option<Shown> = None;
     for work in inbox {
         match work {
             Work::Notify(title, text) => {
-                if let Err(error) = bus::notify(&title, &text) {
+                if let Err(error) = notify(slug, &title, &text) {
                     tracing::info!(%error, "nobody shows notifications");
                 }
             }
+            // Whether it is there tells itself.
             Work::Tray(Some(labels)) => match &icon {
-                Some(icon) => {
-                    icon.update(|item| item.labels = *labels);
-                }
-                None => {
-                    let item = tray::Item { labels: *labels, teller: teller.clone() };
-                    icon = item.spawn().map_err(|error| tracing::info!(%error, "no tray")).ok();
-                    teller.tell(News::Tray(icon.is_some()));
-                }
+                Some(icon) => icon.say(*labels),
+                None => match Shown::new(*labels, teller.clone()) {
+                    Ok(shown) => icon = Some(shown),
+                    Err(error) => {
+                        tracing::info!(%error, "no tray");
+                        teller.tell(News::Tray(false));
+                    }
+                },
             },
             Work::Tray(None) => {
                 if let Some(icon) = icon.take() {
-                    icon.shutdown().wait();
+                    icon.remove();
                 }
                 teller.tell(News::Tray(false));
             }
@@ -188,8 +205,8 @@ fn serve(inbox: &mpsc::Receiver<Work>, teller: &Teller, _slug: &str) {
 }
 
 /// There is no tray yet: closing the window ends the program.
-#[cfg(not(target_os = "linux"))]
-fn serve(inbox: &mpsc::Receiver<Work>, teller: &Teller, slug: &str) {
+#[cfg(not(any(target_os = "linux", windows)))]
+fn serve(inbox: &mpsc::Receiver<Work>, teller: &Teller, _slug: &str) {
     for work in inbox {
         match work {
             Work::Tray(labels) => {
@@ -198,22 +215,18 @@ fn serve(inbox: &mpsc::Receiver<Work>, teller: &Teller, slug: &str) {
                 tracing::debug!(?told, "no tray");
                 teller.tell(News::Tray(false));
             }
-            Work::Notify(title, text) => {
-                if let Err(error) = notify(slug, &title, &text) {
-                    tracing::info!(%error, title, text, "nobody shows notifications");
-                }
-            }
+            Work::Notify(title, text) => tracing::info!(title, text, "nobody shows notifications"),
         }
     }
 }
 
+#[cfg(target_os = "linux")]
+fn notify(_slug: &str, title: &str, text: &str) -> zbus::Result<()> {
+    bus::notify(title, text)
+}
+
 #[cfg(windows)]
 use windows::notify;
-
-#[cfg(not(any(target_os = "linux", windows)))]
-fn notify(_slug: &str, _title: &str, _text: &str) -> std::io::Result<()> {
-    Err(std::io::ErrorKind::Unsupported.into())
-}
 
 /// Has the window told whether the line costs money, as long as it is there.
 #[cfg(any(target_os = "linux", windows))]

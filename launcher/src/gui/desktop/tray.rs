@@ -1,19 +1,38 @@
 //! The icon in the tray of Linux desktops, and its menu.
 
+use ksni::blocking::{Handle, TrayMethods as _};
 use ksni::menu::StandardItem;
 use ksni::{Icon, MenuItem, OfflineReason, Tray};
 
 use super::{Labels, News, Teller};
 
-/// Width and height of the icon where no brand has one, in pixels.
-const SIDE: i32 = 22;
-/// Its colour, as opacity, red, green, blue.
-const COLOUR: [u8; 4] = [0xff, 0x2b, 0x8a, 0x62];
+/// An icon, until it is removed.
+pub(super) struct Shown(Handle<Item>);
+
+impl Shown {
+    /// An icon that says this, and tells what the player does with it, and whether it is there.
+    pub(super) fn new(labels: Labels, teller: Teller) -> Result<Self, ksni::Error> {
+        let told = teller.clone();
+        let shown = Item { labels, teller }.spawn()?;
+        told.tell(News::Tray(true));
+        Ok(Self(shown))
+    }
+
+    /// Has it say something else.
+    pub(super) fn say(&self, labels: Labels) {
+        self.0.update(|item| item.labels = labels);
+    }
+
+    /// It is gone when this returns.
+    pub(super) fn remove(self) {
+        self.0.shutdown().wait();
+    }
+}
 
 /// What the tray asks of us.
-pub(super) struct Item {
-    pub(super) labels: Labels,
-    pub(super) teller: Teller,
+struct Item {
+    labels: Labels,
+    teller: Teller,
 }
 
 impl Item {
@@ -40,16 +59,16 @@ impl Tray for Item {
     }
 
     fn icon_pixmap(&self) -> Vec<Icon> {
-        let brand = self.labels.icon.as_ref().and_then(|icon| {
-            let pixels = icon.rgba.chunks_exact(4);
+        let icon = self.labels.picture().and_then(|drawn| {
+            let pixels = drawn.rgba.chunks_exact(4);
             let data = pixels.flat_map(|pixel| match *pixel {
                 [red, green, blue, opacity] => [opacity, red, green, blue],
                 _ => [0; 4],
             });
-            let (width, height) = (i32::try_from(icon.width).ok()?, i32::try_from(icon.height).ok()?);
+            let (width, height) = (i32::try_from(drawn.width).ok()?, i32::try_from(drawn.height).ok()?);
             Some(Icon { width, height, data: data.collect() })
         });
-        vec![brand.unwrap_or_else(disc)]
+        icon.into_iter().collect()
     }
 
     fn activate(&mut self, _x: i32, _y: i32) {
@@ -76,15 +95,6 @@ impl Tray for Item {
         self.teller.tell(News::Tray(false));
         true
     }
-}
-
-fn disc() -> Icon {
-    let inside = |at: i32| {
-        let (x, y) = (2 * (at % SIDE) + 1 - SIDE, 2 * (at / SIDE) + 1 - SIDE);
-        x * x + y * y <= SIDE * SIDE
-    };
-    let data = (0..SIDE * SIDE).flat_map(|at| if inside(at) { COLOUR } else { [0; 4] });
-    Icon { width: SIDE, height: SIDE, data: data.collect() }
 }
 
 #[cfg(test)]
@@ -129,14 +139,15 @@ mod tests {
 
     #[test]
     fn an_icon_has_all_its_pixels_opacity_first() {
-        let plain = disc();
-        assert_eq!(plain.data.len(), (4 * SIDE * SIDE) as usize);
-        assert_eq!(plain.data[..4], [0; 4], "a corner is empty");
         let (to, _news) = mpsc::channel();
         let teller = Teller { to, ctx: eframe::egui::Context::default() };
         let icon = Some(std::sync::Arc::new(Picture { width: 1, height: 1, rgba: vec![1, 2, 3, 4] }));
-        let item = Item { labels: Labels { icon, ..Labels::default() }, teller };
+        let mut item = Item { labels: Labels { icon, ..Labels::default() }, teller };
         assert_eq!(item.icon_pixmap()[0].data, [4, 1, 2, 3]);
         assert!(item.icon_name().is_empty());
+        item.labels.icon = None;
+        let own = &item.icon_pixmap()[0];
+        assert_eq!(own.data.len(), (4 * own.width * own.height) as usize);
+        assert_eq!((own.data[0], item.icon_name().as_str()), (0, "samara"), "a corner is empty");
     }
 }

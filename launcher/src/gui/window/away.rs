@@ -75,7 +75,8 @@ impl Window {
     /// Whether closing the window leaves the program running.
     pub(super) fn stays_in_tray(&self) -> bool {
         let settings = &self.desk.settings;
-        settings.close_to_tray && !settings.is_first_run() && self.away.has_tray && !self.away.quits
+        let ends = self.away.quits || self.own.restarts();
+        settings.close_to_tray && !settings.is_first_run() && self.away.has_tray && !ends
     }
 
     /// The window is seen no more; downloads and sharing go on.
