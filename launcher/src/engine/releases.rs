@@ -146,6 +146,7 @@ pub(crate) async fn look(context: &Context, task: &Task, request: Look) -> Resul
                 (client.resolve_release(&asker.game, &release(version)?).await?, false)
             }
         };
+        let signers = client.signers(&asker.game).unwrap_or_default();
         Ok(Offer {
             game: asker.game.to_string(),
             release: resolved.manifest.version.to_string(),
@@ -154,6 +155,7 @@ pub(crate) async fn look(context: &Context, task: &Task, request: Look) -> Resul
             bytes: resolved.manifest.total_bytes(),
             notes: resolved.manifest.notes,
             art: resolved.manifest.art,
+            signers,
         })
     };
     asker.believed(task, asked).await

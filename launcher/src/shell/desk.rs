@@ -10,7 +10,7 @@ use crate::engine::{
 };
 use crate::shell::deeds::{Action, Asked, Brought, Effect};
 use crate::shell::errands::{Errand, Errands, QUEUE_FROM, SHARED_MAX};
-use crate::shell::library::{GameKey, Library};
+use crate::shell::library::{GameKey, Library, Signed};
 use crate::shell::links::Link;
 use crate::shell::pace::Pace;
 use crate::shell::preview::{Checked, Preview, Receipt};
@@ -332,6 +332,7 @@ impl Desk {
 
     fn looked(&mut self, key: GameKey, outcome: &Outcome) {
         let (Some(game), Outcome::Looked(offer)) = (self.library.get_mut(key), outcome) else { return };
+        game.signed = Signed::of(&offer.signers).or(game.signed.take());
         // What lies behind what he has is no offer.
         game.offered = (!offer.older).then(|| offer.release.clone());
         if offer.older {

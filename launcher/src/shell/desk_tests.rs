@@ -1,5 +1,7 @@
 use std::sync::Arc;
 
+use manifests::trust::Signers;
+
 use super::*;
 use crate::engine::{Offer, Phase, Snapshot, Summary, TaskId, TaskView, UninstallReport};
 use crate::error::LaunchError;
@@ -202,11 +204,13 @@ fn a_start_that_fails_says_so_and_no_network_does_not() {
     assert!(view.failure.is_none() && view.facts.offline);
     let [(task, Operation::Look(look))] = &starts(&effects)[..] else { panic!("{effects:?}") };
     assert_eq!((look.game.as_str(), look.memory.as_path()), ("other", "/trust".as_ref()));
-    let offer = Offer { release: "9".to_owned(), halted: true, ..Offer::default() };
+    let signers = Signers { keys: vec!["5a".repeat(32)], threshold: 1, root_version: 3 };
+    let offer = Offer { release: "9".to_owned(), halted: true, signers, ..Offer::default() };
     let outcome = Box::new(Outcome::Looked(offer));
     desk.hear(&Event { task: *task, what: Happened::Done { outcome, lingers: false } });
     let other = desk.game(GameKey(2), &Snapshot::default()).unwrap();
     assert_eq!((other.game.offered.as_deref(), other.facts.halted), (Some("9"), true));
+    assert_eq!(other.game.signed.map(|signed| (signed.needed, signed.root)), Some((1, 3)));
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use std::cmp::Reverse;
 use std::path::PathBuf;
 
+use manifests::trust::Signers;
 use serde::{Deserialize, Serialize};
 use unicode_normalization::UnicodeNormalization as _;
 use unicode_normalization::char::is_combining_mark;
@@ -67,6 +68,9 @@ pub struct Game {
     /// What the last check of every file found.
     #[serde(default)]
     pub checked: Option<Checked>,
+    /// Who signs its releases, as its repository proved last.
+    #[serde(default)]
+    pub signed: Option<Signed>,
     /// Pictures kept beside the library.
     #[serde(default)]
     pub art: Art,
@@ -93,6 +97,7 @@ impl Game {
             played_at: None,
             receipt: None,
             checked: None,
+            signed: None,
             art: Art::default(),
         }
     }
@@ -111,10 +116,42 @@ impl PinnedRoot {
     /// The fingerprint in groups of four, as people read it to each other.
     #[must_use]
     pub fn fingerprint(&self) -> String {
-        let digits: Vec<char> = self.sha256.chars().filter(char::is_ascii_hexdigit).collect();
-        let groups: Vec<String> = digits.chunks(4).map(|four| four.iter().collect()).collect();
-        groups.join(" ").to_lowercase()
+        in_fours(&self.sha256)
     }
+}
+
+/// Who signs a game's releases.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Signed {
+    /// Ids of the keys that may.
+    pub keys: Vec<String>,
+    /// How many of them must.
+    pub needed: usize,
+    /// The version of the root that names them.
+    pub root: u64,
+}
+
+impl Signed {
+    /// As a repository proved it; none where it told of no key.
+    #[must_use]
+    pub fn of(signers: &Signers) -> Option<Self> {
+        let (needed, root) = (signers.threshold, signers.root_version);
+        (!signers.keys.is_empty()).then(|| Self { keys: signers.keys.clone(), needed, root })
+    }
+
+    /// The beginnings of the keys' ids, in groups of four.
+    #[must_use]
+    pub fn short(&self) -> String {
+        let keys = self.keys.iter().map(|key| in_fours(key.get(..16).unwrap_or(key)));
+        keys.collect::<Vec<_>>().join(", ")
+    }
+}
+
+/// Hex digits as people read them to each other.
+fn in_fours(hex: &str) -> String {
+    let digits: Vec<char> = hex.chars().filter(char::is_ascii_hexdigit).collect();
+    let groups: Vec<String> = digits.chunks(4).map(|four| four.iter().collect()).collect();
+    groups.join(" ").to_lowercase()
 }
 
 /// Pictures of a game: PNG files that are those the studio signed. Nobody has looked yet whether they can be shown.
@@ -292,6 +329,7 @@ pub(crate) mod tests {
             played_at: None,
             receipt: None,
             checked: None,
+            signed: None,
             art: Art::default(),
         }
     }
@@ -366,5 +404,9 @@ pub(crate) mod tests {
     fn fingerprints_are_read_in_groups() {
         let root = PinnedRoot { file: "x".into(), sha256: "ABCDEF0123".into() };
         assert_eq!(root.fingerprint(), "abcd ef01 23");
+        let keys = ["AB".repeat(32), "cd".repeat(32)].to_vec();
+        let signed = Signed::of(&Signers { keys, threshold: 1, root_version: 2 }).unwrap();
+        assert_eq!(signed.short(), "abab abab abab abab, cdcd cdcd cdcd cdcd");
+        assert_eq!(Signed::of(&Signers::default()), None);
     }
 }

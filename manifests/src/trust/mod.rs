@@ -14,7 +14,7 @@ pub mod publisher;
 mod keys;
 pub mod client;
 
-pub use client::{Client, Freshness, ListedRelease, Listing, Resolved};
+pub use client::{Client, Freshness, ListedRelease, Listing, Resolved, Signers};
 pub use error::TrustError;
 pub use json::{JsonError, canonical};
 pub use keys::Keyring;

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use manifests::release::Art;
+use manifests::trust::Signers;
 
 use super::{Playing, SourceBytes};
 
@@ -171,6 +172,8 @@ pub struct Offer {
     pub notes: String,
     /// Its pictures.
     pub art: Art,
+    /// Whose signatures stand under the game's releases.
+    pub signers: Signers,
 }
 
 /// Pictures that are here.

@@ -112,7 +112,10 @@ fn what_is_new_is_told_without_a_folder_of_the_game() {
     };
     let stable = || Select::Channel("stable".to_owned());
     let offered = |outcome| match outcome {
-        Outcome::Looked(offer) => (offer.release, offer.bytes),
+        Outcome::Looked(offer) => {
+            assert_eq!(offer.signers.keys.len(), 1, "who signed is told as well");
+            (offer.release, offer.bytes)
+        }
         other => panic!("{other:?}"),
     };
     let bytes = 50_000 + GAME.len() as u64;

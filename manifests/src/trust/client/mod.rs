@@ -10,6 +10,7 @@ mod state;
 mod bridge;
 mod resolve;
 mod listing;
+mod signers;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -18,6 +19,7 @@ use sigstore_tuf::{TrustedMetadataSet, Updater, UpdaterConfig};
 
 pub use listing::{ListedRelease, Listing};
 pub use resolve::Resolved;
+pub use signers::Signers;
 pub use transport::{FetchError, FetchFuture, FolderTransport, Transport};
 
 use self::bridge::Bridge;

@@ -412,6 +412,24 @@ fn expired_metadata_by_choice_never_lowers() {
     assert!(now(client.refresh(late, Freshness::ExpiredAccepted)).is_err());
 }
 
+#[test]
+fn who_signs_is_told() {
+    let world = World::new();
+    let mut client = world.client();
+    assert_eq!(client.signers(&game()), None, "nothing is known yet");
+    now(client.refresh(START, Freshness::Required)).unwrap();
+    let signers = client.signers(&game()).unwrap();
+    assert_eq!((signers.threshold, signers.root_version), (1, 1));
+    let [key] = &signers.keys[..] else { panic!("{signers:?}") };
+    // It is the one whose signature the list of releases has.
+    let metadata = world.studio.repo.paths().public.join("metadata");
+    let files = std::fs::read_dir(metadata).unwrap().map(|file| file.unwrap().path());
+    let list = files.into_iter().find(|path| path.to_string_lossy().ends_with(".releases.json")).unwrap();
+    let list: serde_json::Value = serde_json::from_slice(&std::fs::read(list).unwrap()).unwrap();
+    assert_eq!(list["signatures"][0]["keyid"].as_str(), Some(key.as_str()));
+    assert_eq!(client.signers(&GameId::parse("other").unwrap()), None);
+}
+
 fn go_back(world: &mut World, from: u64, to: u64) {
     let release = version(&to.to_string());
     let statement = RollbackDoc {
