@@ -190,6 +190,15 @@ fn told(ui: &mut Ui, scene: &mut Scene<'_>, open: &GameView) {
         widgets::weak(ui, texts.say("authentic-text"));
         let fingerprint = [("fingerprint", game.root.fingerprint().into())];
         widgets::weak(ui, texts.tell("game-root", &fingerprint));
+        if let Some(signed) = &game.signed {
+            let values = [
+                ("keys", signed.short().into()),
+                ("count", signed.keys.len().into()),
+                ("needed", signed.needed.into()),
+                ("root", signed.root.into()),
+            ];
+            widgets::weak(ui, texts.tell("authentic-keys", &values));
+        }
         match &game.checked {
             Some(checked) => {
                 let values = [("good", checked.good().into()), ("files", checked.files.into())];

@@ -31,7 +31,7 @@ fn a_brand_says_what_it_brings_and_whose_signatures_count() {
     harness.get_by_label("Welcome to Maple Games");
     harness.get_by_label("These games come with this launcher: maple, birch");
     harness.get_by_label("From https://games.example/");
-    harness.get_by_label(&format!("Signed by {}", ["0a1b"; 16].join(" ")));
+    harness.get_by_label(&format!("The studio’s key file: {}", ["0a1b"; 16].join(" ")));
     play(stage(View::default())).get_by_label("Welcome to Samara");
 }
 

@@ -59,7 +59,7 @@ game-installed = Installiert: Version { $release }
 game-offered = Neueste: Version { $release }
 game-channel = Kanal: { $channel }
 game-source = Von { $repo }
-game-root = Unterschrieben von { $fingerprint }
+game-root = Die Schlüsseldatei des Studios: { $fingerprint }
 game-left = Diese Dateien gehören dir und blieben, wo sie sind: { $files }
 uninstall-ask = { $name } von diesem Computer entfernen? Die Dateien des Spiels verschwinden; deine eigenen Dateien in seinem Ordner bleiben und werden genannt.
 uninstall-yes = Ja, entfernen
@@ -280,6 +280,10 @@ receipt-sent = Dabei an andere Spieler gesendet
 receipt-time = Zeit
 authentic-title = Ist es das echte?
 authentic-text = Jede Datei wird mit einer Liste verglichen, die das Studio unterschrieben hat, bevor sie benutzt wird.
+authentic-keys = { $count ->
+    [one] Seine Versionen sind mit dem Schlüssel { $keys } unterschrieben, den Fassung { $root } der Schlüsseldatei des Studios nennt.
+   *[other] Seine Versionen sind mit { $needed } der Schlüssel { $keys } unterschrieben, die Fassung { $root } der Schlüsseldatei des Studios nennt.
+}
 authentic-checked = { $good } von { $files } Dateien geprüft
 authentic-unchecked = Alle Dateien wurden beim Installieren geprüft. „Prüfen und reparieren“ sieht sich jede noch einmal an.
 game-stay = Bei dieser Version bleiben

@@ -59,7 +59,7 @@ game-installed = Installed: version { $release }
 game-offered = Newest: version { $release }
 game-channel = Channel: { $channel }
 game-source = From { $repo }
-game-root = Signed by { $fingerprint }
+game-root = The studio’s key file: { $fingerprint }
 game-folder = Folder: { $folder }
 game-left = These files are your own and were left where they are: { $files }
 uninstall-ask = Remove { $name } from this computer? Its files go; files of your own in its folder stay, and are named.
@@ -280,6 +280,10 @@ receipt-sent = Sent to other players meanwhile
 receipt-time = Time
 authentic-title = Is it the real one?
 authentic-text = Every file is compared with a list that the studio has signed before it is used.
+authentic-keys = { $count ->
+    [one] Its releases are signed with the key { $keys }, which version { $root } of the studio’s key file names.
+   *[other] Its releases are signed with { $needed } of the keys { $keys }, which version { $root } of the studio’s key file names.
+}
 authentic-checked = { $good } of { $files } files verified
 authentic-unchecked = All files were verified when they were installed. “Check and repair” looks at every one again.
 game-stay = Stay on this version
