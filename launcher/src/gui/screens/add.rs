@@ -1,6 +1,6 @@
 //! A game is added: what the studio gave goes in, whose signatures will be believed is shown, then it is in the library.
 
-use eframe::egui::{Key, Modifiers, RichText, ScrollArea, TextEdit, Ui};
+use eframe::egui::{Key, Modifiers, RichText, TextEdit, Ui};
 
 use crate::gui::theme::tokens::SPACE;
 use crate::gui::view::{Scene, Screen};
@@ -17,7 +17,7 @@ pub(super) fn show(ui: &mut Ui, scene: &mut Scene<'_>) {
         leave(scene);
         return;
     }
-    ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
+    widgets::scrolled(ui, |ui| {
         widgets::title(ui, &texts.say("add-title"));
         match scene.view.asked.as_ref().map(|asked| &asked.root) {
             Some(Ok(root)) => confirm(ui, scene, &root.fingerprint()),

@@ -1,6 +1,6 @@
 //! The queue: what runs, how far and how fast, where it comes from, and why it is not faster.
 
-use eframe::egui::{Align, Label, Layout, RichText, ScrollArea, Sense, Ui, vec2};
+use eframe::egui::{Align, Label, Layout, RichText, Sense, Ui, vec2};
 
 use crate::gui::theme::tokens::SPACE;
 use crate::gui::theme::{self, fonts};
@@ -27,7 +27,7 @@ pub(super) fn show(ui: &mut Ui, scene: &mut Scene<'_>) {
             }
         }
     });
-    ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
+    widgets::scrolled(ui, |ui| {
         if view.downloads.is_empty() {
             ui.vertical_centered(|ui| {
                 ui.add_space(12.0 * SPACE);

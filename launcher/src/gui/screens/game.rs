@@ -3,8 +3,7 @@
 use std::time::Duration;
 
 use eframe::egui::{
-    Align, Checkbox, Color32, Key, Label, Layout, Modifiers, Rect, RichText, ScrollArea, Sense, Ui,
-    UiBuilder, Vec2, vec2,
+    Align, Checkbox, Color32, Key, Label, Layout, Modifiers, Rect, RichText, Sense, Ui, UiBuilder, Vec2, vec2,
 };
 
 use crate::gui::theme::fonts;
@@ -28,7 +27,7 @@ pub(super) fn show(ui: &mut Ui, scene: &mut Scene<'_>, open: &GameView) {
     if ui.button(texts.say("game-back")).clicked() || escaped {
         scene.state.screen = Screen::Library;
     }
-    ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
+    widgets::scrolled(ui, |ui| {
         hero(ui, scene, open);
         ui.add_space(SPACE);
         buttons(ui, scene, open);

@@ -1,7 +1,8 @@
 //! All games: cards or lines, searched and sorted.
 
-use eframe::egui::{ComboBox, Id, Key, Modifiers, ScrollArea, TextEdit, Ui, Vec2, accesskit, vec2};
+use eframe::egui::{ComboBox, Id, Key, Modifiers, TextEdit, Ui, Vec2, accesskit, vec2};
 
+use super::rows;
 use crate::gui::text::cards::Act;
 use crate::gui::theme::tokens::SPACE;
 use crate::gui::view::{Scene, Screen};
@@ -48,7 +49,9 @@ pub(super) fn show(ui: &mut Ui, scene: &mut Scene<'_>) {
         }
         return;
     }
-    games(ui, scene);
+    let width = ui.available_width() - ui.spacing().scroll.allocated_width();
+    let (columns, size) = shape(width, scene.view.settings.layout);
+    rows::show(ui, scene, columns, size);
 }
 
 fn empty(ui: &mut Ui, scene: &mut Scene<'_>) {
@@ -115,25 +118,6 @@ fn order(ui: &mut Ui, scene: &mut Scene<'_>) {
     });
     let label = texts.say("library-order");
     ui.ctx().accesskit_node_builder(shown.response.id, |node: &mut accesskit::Node| node.set_label(label));
-}
-
-/// Only the rows that can be seen are drawn: a library may have thousands.
-fn games(ui: &mut Ui, scene: &mut Scene<'_>) {
-    let width = ui.available_width() - ui.spacing().scroll.allocated_width();
-    let (columns, size) = shape(width, scene.view.settings.layout);
-    let found = &scene.view.found;
-    let rows = found.len().div_ceil(columns);
-    ScrollArea::vertical().auto_shrink(false).show_rows(ui, size.y, rows, |ui, rows| {
-        for row in rows {
-            ui.horizontal(|ui| {
-                for game in found.iter().skip(row * columns).take(columns) {
-                    if widgets::card(ui, scene, game, size).clicked() {
-                        scene.state.screen = Screen::Game(game.game.key);
-                    }
-                }
-            });
-        }
-    });
 }
 
 /// Columns, and the size of what stands in them.

@@ -7,6 +7,7 @@ mod game;
 mod library;
 mod own;
 mod preflight;
+mod rows;
 mod settings;
 mod versions;
 

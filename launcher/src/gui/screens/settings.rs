@@ -1,6 +1,6 @@
 //! What the player decides. Each control changes a copy of all settings, and the copy is what is asked for.
 
-use eframe::egui::{Checkbox, ComboBox, DragValue, RichText, ScrollArea, Slider, TextEdit, Ui};
+use eframe::egui::{Checkbox, ComboBox, DragValue, RichText, Slider, TextEdit, Ui};
 
 use crate::gui::theme::fonts;
 use crate::gui::theme::tokens::SPACE;
@@ -25,7 +25,7 @@ pub(super) fn show(ui: &mut Ui, scene: &mut Scene<'_>) {
     let texts = scene.texts;
     let mut settings = scene.view.settings.clone();
     widgets::title(ui, &texts.say("settings-title"));
-    ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
+    widgets::scrolled(ui, |ui| {
         ui.set_max_width(WIDTH.min(ui.available_width()));
         for part in [sharing, limits, times, folder, look] {
             widgets::panel(ui, |ui| part(ui, scene, &mut settings));

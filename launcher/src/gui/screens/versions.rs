@@ -1,6 +1,6 @@
 //! All versions of a game, and the channels that lead to them.
 
-use eframe::egui::{Key, Modifiers, RichText, ScrollArea, Ui};
+use eframe::egui::{Key, Modifiers, RichText, Ui};
 
 use crate::gui::text;
 use crate::gui::theme::tokens::SPACE;
@@ -23,7 +23,7 @@ pub(super) fn show(ui: &mut Ui, scene: &mut Scene<'_>, open: &GameView) {
         scene.state.screen = Screen::Game(key);
     }
     let versions = scene.view.versions.clone().unwrap_or_default();
-    ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
+    widgets::scrolled(ui, |ui| {
         widgets::title(ui, &texts.tell("versions-title", &[("name", open.game.name.as_str().into())]));
         ui.add_space(SPACE);
         match &versions.listed {

@@ -3,6 +3,7 @@
 mod ahead;
 mod art;
 mod kept;
+mod keys;
 mod layout;
 mod looks;
 mod places;

@@ -1,7 +1,7 @@
 //! A game in the library, as a card or a line.
 
 use eframe::egui::{
-    Color32, CornerRadius, FontId, Pos2, Rect, Response, Sense, Stroke, StrokeKind, Ui, Vec2, WidgetInfo,
+    Color32, CornerRadius, FontId, Id, Pos2, Rect, Response, Sense, Stroke, StrokeKind, Ui, Vec2, WidgetInfo,
     accesskit::Role, pos2, vec2,
 };
 
@@ -13,10 +13,11 @@ use crate::gui::{text, words};
 use crate::shell::GameView;
 
 /// Draws a game of this size; it is one thing to press, named by the game and its state.
-pub fn card(ui: &mut Ui, scene: &mut Scene<'_>, game: &GameView, size: Vec2) -> Response {
+pub fn card(ui: &mut Ui, scene: &mut Scene<'_>, game: &GameView, id: Id, size: Vec2) -> Response {
     let texts = scene.texts;
     let state = words::state(texts, &game.facts);
-    let (rect, response) = ui.allocate_exact_size(size, Sense::click());
+    let (_, rect) = ui.allocate_space(size);
+    let response = ui.interact(rect, id, Sense::click());
     response.widget_info(|| {
         let name = game.game.name.as_str().into();
         let state = text::bare(&state).to_owned().into();

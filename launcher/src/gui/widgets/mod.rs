@@ -6,6 +6,7 @@ mod error;
 mod notes;
 mod plot;
 mod progress;
+mod scrolled;
 
 use eframe::egui::{Button, CornerRadius, Frame, Grid, Image, Margin, Response, RichText, Ui, vec2};
 
@@ -14,6 +15,7 @@ pub use error::{Pressed, details, error};
 pub use notes::notes;
 pub use plot::{legend, legends, pace, sources, stages};
 pub use progress::{figures, progress};
+pub use scrolled::{following, scrolled};
 
 use crate::gui::text::Texts;
 use crate::gui::theme::tokens::{RADIUS_LARGE, SPACE};
