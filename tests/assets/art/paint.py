@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Paints the art of three games that do not exist, for tests, the demo and the pictures in docs/.
+"""Paints the art of five games that do not exist, for tests, the demo and the pictures in docs/.
 
     python3 paint.py [FOLDER]
 
@@ -191,9 +191,84 @@ def circuit(size):
     return picture
 
 
+def maple(size):
+    """A valley in autumn, with a farm."""
+    rng = random.Random(11)
+    width, height = size
+    picture = sky(size, [(0, (104, 170, 196)), (0.4, (236, 214, 160)), (0.55, (250, 226, 170)), (1, (250, 226, 170))])
+    glow(picture, (255, 248, 214), lambda draw: dot(draw, width * 0.3, height * 0.34, height * 0.13, 200), height / 24)
+    far = [(0.46, 0.06, (176, 176, 150)), (0.54, 0.06, (196, 158, 92)), (0.64, 0.05, (186, 128, 58))]
+    for base, rise, color in far:
+        fill(picture, ridge(rng, width, height * base, height * rise, 3), color)
+
+    def tree(x, y, tall):
+        draw = ImageDraw.Draw(picture)
+        crown = rng.choice([(196, 62, 38), (222, 98, 36), (236, 150, 44), (170, 40, 40)])
+        draw.rectangle([x - tall * 0.05, y - tall * 0.5, x + tall * 0.05, y], fill=(84, 50, 38))
+        for across, up, part in ((0, 0.72, 0.3), (-0.2, 0.55, 0.22), (0.2, 0.56, 0.22)):
+            dot(draw, x + tall * across, y - tall * up, tall * part, crown)
+        dot(draw, x - tall * 0.09, y - tall * 0.8, tall * 0.14, mix(crown, (255, 214, 140), 0.35))
+
+    for _ in range(round(width / height * 9)):
+        tree(rng.uniform(0, width), height * rng.uniform(0.62, 0.7), height * rng.uniform(0.06, 0.1))
+    fill(picture, [(x, height * (0.74 + 0.05 * math.sin(x / height * 1.7 + 0.6))) for x in range(0, width + 20, 20)], (150, 132, 56))
+    draw = ImageDraw.Draw(picture)
+    x, foot, wide = width * (0.52 if width == height else 0.57), height * 0.79, height * 0.17
+    draw.rectangle([x, foot - wide * 0.6, x + wide, foot], fill=(172, 52, 44))
+    draw.polygon([(x - wide * 0.08, foot - wide * 0.58), (x + wide * 0.5, foot - wide * 1.1), (x + wide * 1.08, foot - wide * 0.58)], fill=(92, 50, 46))
+    draw.rectangle([x + wide * 0.36, foot - wide * 0.36, x + wide * 0.64, foot], fill=(246, 232, 206))
+    draw.rectangle([x + wide * 0.42, foot - wide * 0.84, x + wide * 0.58, foot - wide * 0.68], fill=(246, 232, 206))
+    fill(picture, [(x, height * (0.86 + 0.04 * math.sin(x / height * 2.1 + 3.4))) for x in range(0, width + 20, 20)], (112, 106, 48))
+    for _ in range(round(width / height * 4)):
+        x = rng.uniform(0, width)
+        if abs(x - width * 0.6) > height * 0.3:
+            tree(x, height * rng.uniform(0.84, 0.92), height * rng.uniform(0.2, 0.3))
+    fill(picture, [(x, height * (0.95 + 0.02 * math.sin(x / height * 3.3))) for x in range(0, width + 20, 20)], (78, 80, 42))
+    return picture
+
+
+def lantern(size):
+    """Paper lanterns above a lake at night."""
+    rng = random.Random(5)
+    width, height = size
+    shore = round(height * 0.7)
+    picture = sky(size, [(0, (10, 14, 44)), (0.5, (36, 34, 86)), (0.7, (92, 66, 116)), (1, (92, 66, 116))])
+    draw = ImageDraw.Draw(picture)
+    for _ in range(width // 18):
+        bright = rng.randrange(80, 200)
+        dot(draw, rng.uniform(0, width), rng.uniform(0, shore * 0.8), rng.choice([1, 1, 2]), (bright, bright, 240))
+    lanterns = [(width * (0.5 if width == height else 0.47), height * 0.36, height * 0.1)]
+    for _ in range(round(width / height * 8)):
+        lanterns.append((rng.uniform(0, width), height * rng.uniform(0.06, 0.6), height * rng.choice([0.02, 0.03, 0.045, 0.065])))
+
+    def lights(draw):
+        for x, y, radius in lanterns:
+            dot(draw, x, y, radius * 2.1, 120)
+
+    fill(picture, ridge(rng, width, height * 0.64, height * 0.05, 5), (34, 26, 66))
+    fill(picture, ridge(rng, width, height * 0.68, height * 0.02, 5), (20, 16, 48))
+    glow(picture, (255, 170, 80), lights, height / 28)
+    draw = ImageDraw.Draw(picture)
+    for x, y, radius in sorted(lanterns, key=lambda one: one[2]):
+        draw.rounded_rectangle([x - radius * 0.8, y - radius, x + radius * 0.8, y + radius], radius * 0.5, fill=(255, 186, 92))
+        draw.rounded_rectangle([x - radius * 0.45, y - radius * 0.5, x + radius * 0.45, y + radius * 0.9], radius * 0.4, fill=(255, 228, 160))
+        draw.rectangle([x - radius * 0.5, y + radius * 0.88, x + radius * 0.5, y + radius * 1.05], fill=(120, 60, 50))
+    mirrored = picture.crop((0, shore - (height - shore) * 2, width, shore)).transpose(Image.Transpose.FLIP_TOP_BOTTOM)
+    water = Image.blend(mirrored.resize((width, height - shore)), Image.new("RGB", (width, height - shore), (14, 14, 46)), 0.5)
+    picture.paste(water, (0, shore))
+    draw = ImageDraw.Draw(picture)
+    for _ in range(round(width / height * 10)):
+        x, y, wide = rng.uniform(0, width), rng.uniform(shore, height), height * rng.uniform(0.03, 0.1)
+        draw.line([(x, y), (x + wide, y)], fill=(70, 56, 104), width=round(height / 220))
+    return picture
+
+
+PAINTINGS = {"aurora": aurora, "harbour": harbour, "circuit": circuit, "maple": maple, "lantern": lantern}
+
+
 def main():
     folder = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parent
-    for name, paint in (("aurora", aurora), ("harbour", harbour), ("circuit", circuit)):
+    for name, paint in PAINTINGS.items():
         for kind, size in (("icon", ICON), ("hero", HERO)):
             large = paint(tuple(side * SMOOTH for side in size))
             small = large.resize(size, Image.Resampling.LANCZOS)

@@ -3,14 +3,16 @@
 use std::time::Duration;
 
 use eframe::egui::{
-    Align, Checkbox, Color32, Key, Label, Layout, Modifiers, Rect, RichText, Sense, Ui, UiBuilder, Vec2, vec2,
+    Align, Checkbox, Color32, FontId, Key, Label, Layout, Modifiers, Rect, RichText, Sense, Ui, UiBuilder,
+    Vec2, vec2,
 };
 
+use crate::gui::art::Kind;
 use crate::gui::theme::fonts;
 use crate::gui::theme::tokens::SPACE;
 use crate::gui::view::{Scene, Screen};
 use crate::gui::widgets;
-use crate::gui::widgets::art::EMBLEM;
+use crate::gui::widgets::art::{self, EMBLEM};
 use crate::gui::words;
 use crate::shell::preview::Aim;
 use crate::shell::state::{self, Button, Does};
@@ -63,22 +65,28 @@ pub(super) fn show(ui: &mut Ui, scene: &mut Scene<'_>, open: &GameView) {
 
 /// The game's picture, with its name and state on it.
 fn hero(ui: &mut Ui, scene: &mut Scene<'_>, open: &GameView) {
-    let width = ui.available_width();
-    let has_hero = widgets::art::has_hero(scene, &open.game);
+    let (width, game) = (ui.available_width(), &open.game);
+    let has_hero = art::has(scene, game, Kind::Hero);
     let height = if has_hero { (width / 4.0).clamp(HERO_HEIGHT, PICTURE_HEIGHT) } else { HERO_HEIGHT };
     let (rect, _) = ui.allocate_exact_size(vec2(width, height), Sense::hover());
-    widgets::art::hero(ui, scene, &open.game, rect);
     let mut inside = rect.shrink(3.0 * SPACE);
-    let corner = inside.left_bottom() - vec2(0.0, EMBLEM);
-    let emblem = Rect::from_min_size(corner, Vec2::splat(EMBLEM));
-    if widgets::art::emblem(ui, scene, &open.game, emblem) {
+    let emblem = Rect::from_min_size(inside.left_bottom() - vec2(0.0, EMBLEM), Vec2::splat(EMBLEM));
+    if art::has(scene, game, Kind::Icon) {
         inside.min.x = emblem.max.x + 2.0 * SPACE;
     }
+    let state = words::state(scene.texts, &open.facts);
+    let texts =
+        [(&state, FontId::new(15.0, fonts::regular())), (&game.name, FontId::new(32.0, fonts::semibold()))];
+    let widths = texts.each_ref().map(|(text, font)| {
+        ui.painter().layout_no_wrap((*text).clone(), font.clone(), Color32::WHITE).size().x
+    });
+    let reach = widths.into_iter().fold(0.0, f32::max).min(inside.width());
+    art::hero(ui, scene, game, rect, inside.min.x + reach);
+    art::emblem(ui, scene, game, emblem);
     let mut over = ui.new_child(UiBuilder::new().max_rect(inside).layout(Layout::bottom_up(Align::Min)));
-    let state = RichText::new(words::state(scene.texts, &open.facts)).size(15.0);
-    over.add(Label::new(state.color(Color32::from_white_alpha(220))).truncate());
-    let name = RichText::new(&open.game.name).family(fonts::semibold()).size(32.0).color(Color32::WHITE);
-    over.add(Label::new(name).truncate());
+    for ((text, font), color) in texts.into_iter().zip([Color32::from_white_alpha(220), Color32::WHITE]) {
+        over.add(Label::new(RichText::new(text).font(font).color(color)).truncate());
+    }
 }
 
 fn buttons(ui: &mut Ui, scene: &mut Scene<'_>, open: &GameView) {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use eframe::egui::Theme;
 use painter::Picture;
 
+use super::art::give;
 use super::kept::renews;
 use super::stages::{ahead, downloads, failed, told};
 use super::ways::{Seer, Tongue, Way};
@@ -26,8 +27,20 @@ const GAMES: [&str; 8] = [
     "Harbour Days",
     "Snowline",
     "Old Orchard",
-    "Tin Robots",
+    "Night Circuit",
     "Quiet Comet",
+];
+
+/// Pictures of some of them.
+const ARTS: [(&str, &str); 8] = [
+    ("maple-icon", "maple-hero"),
+    ("", "lantern-hero"),
+    ("", ""),
+    ("harbour-icon", "harbour-hero"),
+    ("aurora-icon", ""),
+    ("", ""),
+    ("circuit-icon", "circuit-hero"),
+    ("", ""),
 ];
 
 const NOTES: &str = "# The long autumn\n- **Leaves** fall, and can be raked\n- Loading a farm takes half as long\n- The fox no longer gets stuck behind the mill\n\nThank you for all your letters.";
@@ -36,6 +49,7 @@ fn named(mut stage: Stage, name: &str) -> Stage {
     let folder = "/home/ada/Games/Maple Valley";
     if let Some(open) = &mut stage.view.open {
         open.game.name = name.into();
+        give(open, ARTS[0].0, ARTS[0].1);
         open.game.repo = "https://games.maple.example/".into();
         open.game.root.sha256 = "0a1b2c3d4e5f6071".repeat(4);
         open.game.dir = Some(folder.into());
@@ -69,13 +83,15 @@ fn games() -> Stage {
     found[2].facts = Facts { phase: Some(Phase::Downloading), ..Facts::default() };
     found[3].facts = installed("7.0.1", "7.0.1");
     found[5].facts = Facts { damaged: true, ..installed("2.4", "2.4") };
+    found.iter_mut().zip(ARTS).for_each(|(game, (icon, hero))| give(game, icon, hero));
     games
 }
 
 fn queue() -> Stage {
     let mut queue = downloads();
-    for (download, name) in queue.view.downloads.iter_mut().zip([GAMES[0], GAMES[2], GAMES[6], GAMES[7]]) {
-        download.game.game.name = name.into();
+    for (download, at) in queue.view.downloads.iter_mut().zip([0, 2, 6, 7]) {
+        download.game.game.name = GAMES[at].into();
+        give(&mut download.game, ARTS[at].0, ARTS[at].1);
     }
     queue.view.downloads.truncate(3);
     queue.view.downloads[0].why = Some(Why::Cap { limit: 12_500_000 });

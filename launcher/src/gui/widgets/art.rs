@@ -2,7 +2,7 @@
 
 use eframe::egui::{
     Align2, Color32, CornerRadius, FontId, Image, Mesh, Pos2, Rect, Shadow, Ui, Vec2, ecolor::Hsva,
-    load::SizedTexture, pos2, vec2,
+    emath::GuiRounding as _, load::SizedTexture, pos2, vec2,
 };
 
 use crate::gui::art::{Kind, Look, Shown, Spot, Wanted};
@@ -55,34 +55,34 @@ pub fn large(ui: &Ui, scene: &mut Scene<'_>, game: &Game, rect: Rect) {
     }
 }
 
-/// Whether a game has a hero for its page that can be used; the page has more room for one.
-pub fn has_hero(scene: &Scene<'_>, game: &Game) -> bool {
-    let wanted = Wanted::of(game, Kind::Hero, Spot::Banner, Vec2::ZERO, 1.0);
+/// Whether a game has such a picture that can be used, as far as is known.
+pub fn has(scene: &Scene<'_>, game: &Game, kind: Kind) -> bool {
+    let wanted = Wanted::of(game, kind, Spot::Banner, Vec2::ZERO, 1.0);
     wanted.is_some_and(|wanted| scene.view.art.look(&wanted) != Look::Failed)
 }
 
-/// The game across its page: its hero below a scrim on which white text can be read, or colours of its own.
-pub fn hero(ui: &Ui, scene: &mut Scene<'_>, game: &Game, rect: Rect) {
+/// The game across its page: its hero below a scrim, on which white text can be read as far as `reach`; or colours of its
+/// own.
+pub fn hero(ui: &Ui, scene: &mut Scene<'_>, game: &Game, rect: Rect, reach: f32) {
     match look(ui, scene, game, Kind::Hero, Spot::Banner, rect) {
         Some(Look::Here(shown)) => {
+            // As pictures are: no line of it stays bright below the scrim.
+            let rect = rect.round_to_pixels(ui.ctx().pixels_per_point());
             if !shown.is_opaque {
                 backdrop(ui, rect, &game.name);
             }
             picture(ui, rect, shown);
-            scrim(ui, rect);
+            scrim(ui, rect, reach);
         }
         _ => backdrop(ui, rect, &game.name),
     }
 }
 
-/// The icon beside a game's name on its page; whether there is one.
-pub fn emblem(ui: &Ui, scene: &mut Scene<'_>, game: &Game, rect: Rect) -> bool {
-    match look(ui, scene, game, Kind::Icon, Spot::Emblem, rect) {
-        Some(Look::Here(shown)) => standing_out(ui, rect, shown),
-        Some(_) => {}
-        None => return false,
+/// The icon beside a game's name on its page.
+pub fn emblem(ui: &Ui, scene: &mut Scene<'_>, game: &Game, rect: Rect) {
+    if let Some(Look::Here(shown)) = look(ui, scene, game, Kind::Icon, Spot::Emblem, rect) {
+        standing_out(ui, rect, shown);
     }
-    true
 }
 
 /// A picture, the colours until it is there, or the letter of a game that has none.
@@ -121,33 +121,42 @@ fn picture(ui: &Ui, rect: Rect, shown: Shown) {
 /// How dark the scrim is where text stands: white text can be read on it, were the picture all white.
 const SCRIM: u8 = 156;
 /// Text stands no higher above a banner's lower edge, in points.
-const SCRIM_WHOLE: f32 = 96.0;
+const SCRIM_HEIGHT: f32 = 96.0;
 /// Above that it fades away within so many points.
-const SCRIM_FADES: f32 = 88.0;
+const FADES_UP: f32 = 88.0;
+/// Beside the text it fades within so many points, to this part.
+const FADES_ASIDE: (f32, f32) = (240.0, 0.25);
 
-/// Darkens the lower part of a banner with round corners.
-fn scrim(ui: &Ui, rect: Rect) {
+/// Darkens a banner with round corners below and around the text in its lower left corner.
+fn scrim(ui: &Ui, rect: Rect, reach: f32) {
     const STEPS: u8 = 8;
     let radius = f32::from(RADIUS_LARGE);
     let part = |step: u8| f32::from(step) / f32::from(STEPS);
+    let smooth = |part: f32| part * part * (3.0 - 2.0 * part);
     // Heights above the lower edge: round the corners, then up to where it fades, then to its end.
-    let round = (0..STEPS).map(|step| radius * part(step));
-    let fading = (0..=STEPS).map(|step| SCRIM_WHOLE + SCRIM_FADES * part(step));
+    let round = (0..=STEPS).map(|step| radius * part(step));
+    let fading = (0..=STEPS).map(|step| SCRIM_HEIGHT + FADES_UP * part(step));
+    let heights = round.chain(fading).map(|above| above.min(rect.height()));
+    // From the left end to the text's, then as far as it fades, then to the right end.
+    let aside = (0..=STEPS).map(|step| (reach + FADES_ASIDE.0 * part(step)).min(rect.max.x));
+    let columns: Vec<f32> = [rect.min.x].into_iter().chain(aside).chain([rect.max.x]).collect();
     let mut mesh = Mesh::default();
-    let mut count = 0;
-    for above in round.chain([radius]).chain(fading).filter(|above| *above <= rect.height()) {
+    for above in heights {
         let low = (radius - above).max(0.0);
         let inset = radius - (radius * radius - low * low).max(0.0).sqrt();
-        let rest = 1.0 - ((above - SCRIM_WHOLE) / SCRIM_FADES).clamp(0.0, 1.0);
-        let smooth = rest * rest * (3.0 - 2.0 * rest);
-        let color = Color32::from_black_alpha(SCRIM).gamma_multiply(smooth);
-        mesh.colored_vertex(pos2(rect.min.x + inset, rect.max.y - above), color);
-        mesh.colored_vertex(pos2(rect.max.x - inset, rect.max.y - above), color);
-        count += 2;
-        if count >= 4 {
-            mesh.add_triangle(count - 4, count - 3, count - 2);
-            mesh.add_triangle(count - 3, count - 2, count - 1);
+        let up = smooth(1.0 - ((above - SCRIM_HEIGHT) / FADES_UP).clamp(0.0, 1.0));
+        for x in &columns {
+            let beside = smooth(((x - reach) / FADES_ASIDE.0).clamp(0.0, 1.0));
+            let dark = up * (1.0 - (1.0 - FADES_ASIDE.1) * beside);
+            let at = pos2(x.clamp(rect.min.x + inset, rect.max.x - inset), rect.max.y - above);
+            mesh.colored_vertex(at, Color32::from_black_alpha(SCRIM).gamma_multiply(dark));
         }
+    }
+    let across = u32::try_from(columns.len()).unwrap_or(u32::MAX);
+    let count = u32::try_from(mesh.vertices.len()).unwrap_or(0);
+    for corner in (0..count.saturating_sub(across)).filter(|at| at % across + 1 < across) {
+        mesh.add_triangle(corner, corner + 1, corner + across);
+        mesh.add_triangle(corner + 1, corner + across, corner + across + 1);
     }
     ui.painter().add(mesh);
 }
