@@ -224,3 +224,23 @@ fn a_broken_picture_looks_as_none() {
     assert_eq!(none.differs(&broken).0, 0);
     assert_ne!(none.differs(&seen("aurora-icon", "")).0, 0);
 }
+
+#[test]
+fn the_keyboard_is_seen_on_any_picture() {
+    for theme in [Theme::Light, Theme::Dark] {
+        let mut seer = Seer::new(Way { tongue: Tongue::English, theme, size: [800.0, 600.0], scale: 1.0 });
+        for hero in ["white", "aurora-hero"] {
+            let mut one = stage(library(&["Freeciv"]));
+            give(&mut one.view.found[0], "", hero);
+            seer.show(one);
+            let card = seer.harness.get_by_label_contains("Freeciv");
+            let at = card.rect().center_top();
+            card.focus();
+            seer.harness.run();
+            let picture = seer.picture();
+            let (x, y) = (at.x as usize, at.y.round() as usize);
+            let mark = contrast(picture.pixel(x, y), picture.pixel(x, y + 2));
+            assert!(mark >= 3.0, "{theme:?} on {hero}: {mark:.2}");
+        }
+    }
+}

@@ -46,6 +46,9 @@ pub fn card(ui: &mut Ui, scene: &mut Scene<'_>, game: &GameView, id: Id, size: V
         art::large(ui, scene, &game.game, picture);
     }
     if response.has_focus() {
+        // A picture may have the mark's colour: what stands between them has not.
+        let apart = Stroke::new(1.5, tokens.ground);
+        ui.painter().rect_stroke(rect.shrink(2.0), round, apart, StrokeKind::Inside);
         let stroke = Stroke::new(2.0, tokens.focus);
         ui.painter().rect_stroke(rect, round, stroke, StrokeKind::Inside);
     }
