@@ -32,7 +32,10 @@ impl Picture {
     /// The same, no wider and no higher than this, for who cannot make it smaller well: each pixel is the middle of some.
     #[must_use]
     pub fn within(&self, side: u32) -> Self {
-        let every = self.width.max(self.height).div_ceil(side.max(1)).max(1);
+        let every = self.width.max(self.height).div_ceil(side.max(1));
+        if every <= 1 {
+            return self.clone();
+        }
         let (width, height) = ((self.width / every).max(1), (self.height / every).max(1));
         let row = self.width as usize * 4;
         let place = |at: u32| at as usize * every as usize;
