@@ -28,10 +28,9 @@ enum News {
 /// What is known of the launcher's own updates.
 pub(super) struct OwnUpdates {
     me: &'static Me,
+    /// The end of what is at work is waited for by nobody: killed anywhere, the version before starts.
     view: OwnView,
     news: (mpsc::Sender<News>, mpsc::Receiver<News>),
-    /// Its own end is waited for by nobody: killed anywhere, the version before starts.
-    at_work: bool,
     by_player: bool,
     restart: Arc<AtomicBool>,
     frames: u32,
@@ -46,8 +45,9 @@ impl OwnUpdates {
             has_source: me.source.is_some(),
             before: before(me),
             stage: OwnStage::Quiet,
+            at_work: false,
         };
-        Self { me, view, news: mpsc::channel(), at_work: false, by_player: false, restart, frames: 0 }
+        Self { me, view, news: mpsc::channel(), by_player: false, restart, frames: 0 }
     }
 
     pub(super) fn view(&self) -> OwnView {
@@ -89,14 +89,14 @@ impl OwnUpdates {
                 self.restart.store(true, Ordering::Relaxed);
                 ctx.send_viewport_cmd(ViewportCommand::Close);
             }
-            OwnDeed::GoBack if !self.at_work => {
+            OwnDeed::GoBack if !self.view.at_work => {
                 let (to, me, ctx) = (self.news.0.clone(), self.me, ctx.clone());
-                self.at_work = apart("samara-self", move || {
+                self.view.at_work = apart("samara-self", move || {
                     let _ = to.send(News::Back(update::go_back(me)));
                     ctx.request_repaint();
                 });
             }
-            OwnDeed::Understood if !self.at_work => self.view.stage = OwnStage::Quiet,
+            OwnDeed::Understood if !self.view.at_work => self.view.stage = OwnStage::Quiet,
             OwnDeed::GoBack | OwnDeed::Understood => {}
         }
     }
@@ -105,7 +105,7 @@ impl OwnUpdates {
         if self.me.source.is_none() {
             return;
         }
-        if self.at_work {
+        if self.view.at_work {
             // He asks for what is being asked already: now he is told.
             self.by_player |= by_player;
             return;
@@ -127,8 +127,8 @@ impl OwnUpdates {
             ctx.request_repaint();
         };
         self.by_player = by_player;
-        self.at_work = apart("samara-self", work);
-        if by_player && self.at_work {
+        self.view.at_work = apart("samara-self", work);
+        if by_player && self.view.at_work {
             self.view.stage = OwnStage::Looking;
         }
     }
@@ -154,7 +154,7 @@ impl OwnUpdates {
                 News::Back(Ok(release)) => OwnStage::Ready(release),
             };
             if !matches!(self.view.stage, OwnStage::Working { .. }) {
-                self.at_work = false;
+                self.view.at_work = false;
                 self.view.before = before(self.me);
             }
         }

@@ -104,6 +104,8 @@ pub struct OwnView {
     pub before: Option<String>,
     /// How far the next one is.
     pub stage: OwnStage,
+    /// Something of it is done, whether the player has asked for it or not: nothing else is begun.
+    pub at_work: bool,
 }
 
 /// How far an update of the launcher is.

@@ -1,6 +1,6 @@
 //! The launcher's own version and updates, among the settings.
 
-use eframe::egui::{ProgressBar, Ui};
+use eframe::egui::{Button, ProgressBar, Ui};
 
 use crate::gui::text;
 use crate::gui::text::cards::Act;
@@ -63,7 +63,15 @@ pub(super) fn show(ui: &mut Ui, scene: &mut Scene<'_>) {
     }
     ui.horizontal_wrapped(|ui| {
         for (label, deed) in buttons {
-            if ui.button(label).clicked() {
+            // It looks by itself, too, and nothing is to be seen of that.
+            let waits = own.at_work && deed == OwnDeed::GoBack;
+            let mut button = ui.add_enabled(!waits, Button::new(&label));
+            if waits {
+                let why = texts.say("own-back-waits");
+                widgets::named(ui, &button, format!("{label}: {why}"));
+                button = button.on_disabled_hover_text(why);
+            }
+            if button.clicked() {
                 scene.actions.push(Action::Own(deed));
             }
         }

@@ -150,7 +150,13 @@ fn the_launcher_itself_is_looked_after() {
         (OwnStage::Quiet, "Go back to version 0.1", OwnDeed::GoBack),
     ] {
         let mut settings = stages::settings();
-        let own = OwnView { release: "0.2".into(), has_source: true, before: Some("0.1".into()), stage };
+        let own = OwnView {
+            release: "0.2".into(),
+            has_source: true,
+            before: Some("0.1".into()),
+            stage,
+            ..OwnView::default()
+        };
         settings.view.own = own.clone();
         let mut harness = play(settings);
         harness.get_by_label("Version 0.2");
@@ -167,6 +173,26 @@ fn the_launcher_itself_is_looked_after() {
         let harness = play(settings);
         assert!(harness.query_by_label("Check for updates").is_none(), "it is at work");
         assert!(harness.query_by_label("Go back to version 0.1").is_none(), "it is at work");
+    }
+    // It looks by itself: what can be asked for meanwhile can, and a way back cannot.
+    let mut settings = stages::settings();
+    let (has_source, at_work, before) = (true, true, Some("0.1".into()));
+    settings.view.own = OwnView { has_source, at_work, before, ..OwnView::default() };
+    let mut harness = play(settings);
+    for (label, action) in [
+        ("Check for updates", Some(Action::Own(OwnDeed::Update))),
+        ("Go back to version 0.1: it is busy with updates just now.", None),
+    ] {
+        harness.get_by_label(label).scroll_to_me();
+        harness.run();
+        harness.get_by_label(label).click();
+        harness.run();
+        assert_eq!(
+            harness.state_mut().actions.drain(..).collect::<Vec<_>>(),
+            Vec::from_iter(action),
+            "{label}"
+        );
+        assert_eq!(harness.get_by_label(label).accesskit_node().is_disabled(), label.starts_with("Go"));
     }
     let harness = play(stages::settings());
     assert!(harness.query_by_label("Check for updates").is_none(), "nobody is there to be asked");

@@ -189,8 +189,13 @@ fn adds() -> Vec<Named> {
 fn own() -> Vec<Named> {
     let own = |stage| {
         let mut settings = settings();
-        settings.view.own =
-            OwnView { release: "0.2.0".into(), has_source: true, before: Some("0.1.0".into()), stage };
+        settings.view.own = OwnView {
+            release: "0.2.0".into(),
+            has_source: true,
+            before: Some("0.1.0".into()),
+            stage,
+            ..OwnView::default()
+        };
         then(settings, &[(Step::ScrollTo, "own-title")])
     };
     vec![

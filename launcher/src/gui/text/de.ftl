@@ -242,6 +242,7 @@ own-ready = Version { $release } läuft ab dem nächsten Start.
 own-restart = Jetzt neu starten
 own-refused = Version { $release } ist da, ist hier aber nicht gestartet. Die nächste wird wieder versucht.
 own-back = Zurück zu Version { $release }
+own-back-waits = es ist gerade mit Updates beschäftigt.
 legend = { $name }: { $value }
 
 preflight-install = { $name } installieren

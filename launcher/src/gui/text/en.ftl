@@ -242,6 +242,7 @@ own-ready = Version { $release } runs from the next start on.
 own-restart = Restart now
 own-refused = Version { $release } is there, but it did not start here. The next one will be tried.
 own-back = Go back to version { $release }
+own-back-waits = it is busy with updates just now.
 legend = { $name }: { $value }
 
 preflight-install = Install { $name }
