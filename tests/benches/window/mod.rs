@@ -58,7 +58,16 @@ fn at(times: &[f64], percent: usize) -> f64 {
     sorted.get(sorted.len() * percent / 100).copied().unwrap_or(f64::NAN)
 }
 
-/// A library of so many games, most of them installed, some with an update.
+/// Pictures, as if they had been fetched.
+fn art(number: usize) -> launcher::shell::library::Art {
+    let names = ["aurora", "circuit", "harbour", "lantern", "maple"];
+    let name = names.get(number % names.len()).copied().unwrap_or_default();
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/art");
+    let picture = |kind: &str| Some(folder.join(format!("{name}-{kind}.png")));
+    launcher::shell::library::Art { icon: picture("icon"), hero: picture("hero") }
+}
+
+/// A library of so many games with pictures, most of them installed, some with an update.
 pub(crate) fn library(first: Option<launcher::shell::Game>) -> launcher::shell::Library {
     use launcher::shell::library::{Game, Library, PinnedRoot};
     let mut library = Library::default();
@@ -71,6 +80,7 @@ pub(crate) fn library(first: Option<launcher::shell::Game>) -> launcher::shell::
             game.installed = Some("1.0".to_owned());
             game.dir = Some(format!("/games/game-{number}").into());
         }
+        game.art = art(number);
         game.offered = Some(if number % 5 == 0 { "1.1" } else { "1.0" }.to_owned());
         game
     });

@@ -66,8 +66,10 @@ pub(crate) fn measure() -> Option<Real> {
         let mut new = vec![0; NEW_BYTES];
         ChaCha8Rng::seed_from_u64(u64::from(release)).fill_bytes(&mut new);
         fs::write(build.join("new.bin"), new).unwrap();
-        let _ =
-            studio.try_publish(&build, &format!("{release}.0"), &["--base", "none", "--full", "never"]).ok();
+        let art = |kind: &str| format!("{}/assets/art/maple-{kind}.png", env!("CARGO_MANIFEST_DIR"));
+        let (icon, hero) = (art("icon"), art("hero"));
+        let more = ["--base", "none", "--full", "never", "--icon", &icon, "--hero", &hero];
+        let _ = studio.try_publish(&build, &format!("{release}.0"), &more).ok();
     };
     build(1);
     let _seedbox = studio.serve();
