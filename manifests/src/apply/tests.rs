@@ -11,4 +11,5 @@ mod scenarios;
 pub(crate) mod simfs;
 mod undoing;
 mod suite;
+mod removing;
 pub(crate) mod world;

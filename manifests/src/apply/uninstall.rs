@@ -50,8 +50,13 @@ pub fn uninstall(dir: InstallDir, progress: &dyn Progress) -> Result<Uninstalled
     for path in folders.iter().rev().map(SafePath::as_str) {
         remove_if_empty(fs, path)?;
     }
-    // The record goes last, so that an interrupted run can be repeated.
     remove_records(fs)?;
+    // The record goes last, on the disk too: as long as something of the game is there, the next try knows of it.
+    for path in folders.iter().map(SafePath::as_str).chain([folder::PRIVATE, ""]) {
+        sync_if_there(fs, path)?;
+    }
+    folder::remove_if_there(fs, folder::STATE_FILE)?;
+    remove_if_empty(fs, folder::PRIVATE)?;
     for name in fs.list("").map_err(DiskError::at("read the folder", ""))? {
         done.left.push(name.unwrap_or_else(|| "(a name that is not Unicode)".to_owned()));
     }
@@ -74,7 +79,14 @@ fn remove_if_empty(fs: &dyn Fs, path: &str) -> Result<(), DiskError> {
     }
 }
 
-/// Empties `.samara/` except for files kept aside.
+fn sync_if_there(fs: &dyn Fs, path: &str) -> Result<(), DiskError> {
+    match fs.sync_dir(path) {
+        Err(error) if !folder::is_absent(&error) => Err(DiskError::at("sync the folder", path)(error)),
+        _ => Ok(()),
+    }
+}
+
+/// Empties `.samara/` but for the record of what is installed, and files kept aside.
 fn remove_records(fs: &dyn Fs) -> Result<(), DiskError> {
     let mut pending = vec![folder::PRIVATE.to_owned()];
     let mut folders = Vec::new();
@@ -85,16 +97,17 @@ fn remove_records(fs: &dyn Fs) -> Result<(), DiskError> {
                 continue;
             }
             match fs.stat(&inner).map_err(DiskError::at("look at", &inner))? {
-                Some(Meta::Folder) => pending.push(inner),
+                Some(Meta::Folder) => {
+                    folders.push(inner.clone());
+                    pending.push(inner);
+                }
                 Some(_) => {
                     folder::remove_if_there(fs, &inner)?;
                 }
                 None => {}
             }
         }
-        folders.push(path);
     }
-    folder::remove_if_there(fs, folder::STATE_FILE)?;
     remove_if_empty(fs, folder::KEPT)?;
     folders.iter().rev().try_for_each(|path| remove_if_empty(fs, path))
 }
