@@ -17,8 +17,9 @@ use crate::engine::Pictured;
 use crate::gui::art::{Gallery, Kind, Shelf, Shown, Wanted};
 use crate::picture::{ART, ICON, Picture};
 
-/// What pictures that were seen take, at most, in bytes of the graphics card: a dozen windows full of cards.
-const ROOM: usize = 32 << 20;
+/// What pictures that were seen take, at most, in bytes of the graphics card: four windows full of cards. Without one it is
+/// memory, and a picture is made anew in a few milliseconds.
+const ROOM: usize = 16 << 20;
 /// A file with an icon is not longer, in bytes.
 const ICON_BYTES_MAX: u64 = 256 << 10;
 /// The same of a hero.
