@@ -4,7 +4,7 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 
-use eframe::egui::Context;
+use eframe::egui::{Context, DroppedFileHandle};
 
 use crate::engine::Failure;
 use crate::error::LaunchError;
@@ -109,6 +109,13 @@ impl Saver {
     }
 }
 
+/// The first `.samara` file of those that were dropped on the window; there is one dialogue, and other files are none of ours.
+pub(super) fn dropped(files: &[DroppedFileHandle]) -> Option<Work> {
+    let is_ours = |path: &Path| path.to_string_lossy().to_ascii_lowercase().ends_with(links::FILE_ENDING);
+    let file = files.iter().map(|file| file.path()).find(|path| is_ours(path))?;
+    Some(Work::Read(file.to_owned()))
+}
+
 /// Room on the disk that a folder is on, or would be.
 fn room(folder: &Path) -> Option<u64> {
     let there = folder.ancestors().find(|ancestor| ancestor.exists())?;
@@ -130,5 +137,54 @@ fn read_file(store: &Store, path: &Path) -> (NewGame, Result<PinnedRoot, Failure
             (new, root)
         }
         Err(error) => (NewGame::default(), Err((&error).into())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use eframe::egui::DroppedFile;
+
+    use super::*;
+
+    #[derive(Debug)]
+    struct Dropped(PathBuf);
+
+    impl DroppedFile for Dropped {
+        fn path(&self) -> &Path {
+            &self.0
+        }
+
+        fn bytes(&self) -> Result<Vec<u8>, String> {
+            panic!("read here it would have no bound");
+        }
+    }
+
+    #[test]
+    fn a_samara_file_that_is_dropped_is_read_and_its_root_kept() {
+        let temp = tempfile::tempdir().unwrap();
+        let place = |name: &str| temp.path().join(name);
+        let file = |name: &str| -> DroppedFileHandle { Arc::new(Dropped(place(name))) };
+        let content = r#"{"repo":"https://h/","game":"maple","root":"{}"}"#;
+        std::fs::write(place("Maple.SAMARA"), content).unwrap();
+        std::fs::write(place("wrong.samara"), " ".repeat(2 << 20) + content).unwrap();
+        assert!(dropped(&[]).is_none());
+        assert!(dropped(&[file("photo.png"), file("samara")]).is_none());
+
+        let mut saver = Saver::start(Store::open(place("store")).unwrap(), Context::default());
+        for (files, game) in [
+            (vec![file("photo.png"), file("Maple.SAMARA"), file("wrong.samara")], Some("maple")),
+            (vec![file("wrong.samara")], None),
+            (vec![file("gone.samara")], None),
+        ] {
+            saver.ask(dropped(&files).unwrap());
+            let Ok(Answer::Pinned(new, root)) = saver.answers.recv_timeout(Duration::from_secs(60)) else {
+                panic!("no answer for {files:?}")
+            };
+            assert_eq!(root.as_ref().ok().map(|_| new.game.as_str()), game, "{root:?}");
+        }
+        saver.finish();
     }
 }

@@ -16,7 +16,7 @@ use crate::gui::artist::Artist;
 use crate::gui::desktop::Desktop;
 use crate::gui::dress::{self, Dress};
 use crate::gui::own::OwnUpdates;
-use crate::gui::saver::{Answer, Saver, Work};
+use crate::gui::saver::{self, Answer, Saver, Work};
 use crate::gui::single::{self, Instance};
 use crate::gui::text::{Language, Texts};
 use crate::gui::view::{Scene, Screen, UiState, View};
@@ -216,6 +216,10 @@ impl Window {
             } else if !open.is_empty() {
                 effects.extend(self.desk.open(&open));
             }
+        }
+        let files = ctx.input_mut(|input| std::mem::take(&mut input.raw.dropped_files));
+        if let Some(work) = saver::dropped(&files) {
+            self.saver.ask(work);
         }
         effects.extend(self.hear_desktop(ctx));
         while let Ok(answer) = self.saver.answers.try_recv() {
