@@ -129,6 +129,10 @@ fn read(file: &Path, kind: Kind) -> Result<Vec<u8>, String> {
         Kind::Hero => HERO_BYTES_MAX,
     };
     let mut bytes = Vec::new();
+    // What is no file could keep this thread waiting for ever.
+    if !file.metadata().map_err(|error| error.to_string())?.is_file() {
+        return Err("it is no file".to_owned());
+    }
     let opened = File::open(file).map_err(|error| error.to_string())?;
     opened.take(most.saturating_add(1)).read_to_end(&mut bytes).map_err(|error| error.to_string())?;
     match u64::try_from(bytes.len()) {

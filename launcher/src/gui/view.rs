@@ -160,6 +160,8 @@ pub enum Screen {
 pub struct UiState {
     /// Which screen is in front.
     pub screen: Screen,
+    /// The game that the keyboard opened from the library, until it is back there.
+    pub opened: Option<GameKey>,
     /// What was typed into the search field.
     pub query: String,
     /// The search field takes the keyboard with the next frame.

@@ -51,7 +51,12 @@ impl Desk {
 
     /// They are here, as far as they could be had; of what could not, the one before is still shown.
     pub(super) fn pictures_came(&mut self, key: GameKey, what: &Happened) {
-        let Happened::Done { outcome, .. } = what else { return };
+        let Happened::Done { outcome, .. } = what else {
+            // Others of a repository that does not answer are asked for after the next look at it.
+            let repo = self.library.get(key).map(|game| game.repo.as_str());
+            let is_there = |game| self.library.get(game).map(|game| game.repo.as_str()) == repo;
+            return self.errands.no_pictures(is_there);
+        };
         let (Some(game), Outcome::Pictured(came)) = (self.library.get_mut(key), &**outcome) else { return };
         for (place, picture) in [(&mut game.art.icon, &came.icon), (&mut game.art.hero, &came.hero)] {
             if picture.is_some() {
@@ -161,6 +166,19 @@ mod tests {
             Desk::new(before.library.clone(), Settings::default(), Queue::default(), "/data/games".into());
         desk.world.online = true;
         assert_eq!(look_around(&mut desk, BOTH).len(), 1, "somebody may have removed them");
+    }
+
+    #[test]
+    fn one_that_does_not_answer_keeps_nobody_waiting() {
+        let mut desk = desk(&["a", "b", "c"]);
+        let repo = desk.library.get(GameKey(1)).unwrap().repo.clone();
+        desk.library.get_mut(GameKey(2)).unwrap().repo = repo;
+        let begun = look_around(&mut desk, BOTH);
+        let offline = crate::error::LaunchError::Offline { url: String::new(), cause: String::new() };
+        let what = Happened::Failed(std::sync::Arc::new(offline));
+        let begun = started(desk.hear(&Event { task: begun[0].0, what }));
+        let [(_, Operation::Pictures(next))] = &begun[..] else { panic!("{begun:?}") };
+        assert_eq!(next.repo, desk.library.get(GameKey(3)).unwrap().repo);
     }
 
     #[test]

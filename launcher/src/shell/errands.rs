@@ -117,6 +117,11 @@ impl Errands {
         }
     }
 
+    /// The pictures of these games are not to be fetched after all.
+    pub(super) fn no_pictures(&mut self, of: impl Fn(GameKey) -> bool) {
+        self.pictures.retain(|game| !of(*game));
+    }
+
     /// Fetches the next game's pictures, when none are being fetched.
     pub(super) fn next_pictures(&mut self, find: impl Fn(GameKey) -> Option<Pictures>) -> Option<Command> {
         if self.running.values().any(|(_, errand)| *errand == Errand::Pictures) {

@@ -6,6 +6,7 @@ use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use manifests::folder::DiskError;
+use manifests::release::FileIdentity;
 
 use sha2::{Digest as _, Sha256};
 
@@ -150,10 +151,14 @@ impl Store {
         Ok(PinnedRoot { file: self.folder.join(name), sha256 })
     }
 
-    /// Removes pictures that no game has any more. What cannot be removed is merely in the way.
+    /// Removes pictures that no game has any more. What cannot be removed is merely in the way; what has no name that we
+    /// give, or is somewhere else, is not ours.
     pub fn sweep_pictures(folder: &Path, of_games: &HashSet<PathBuf>) {
-        let entries = fs::read_dir(folder).into_iter().flatten().flatten();
-        for path in entries.map(|entry| entry.path()).filter(|path| !of_games.contains(path)) {
+        if !folder.symlink_metadata().is_ok_and(|meta| meta.is_dir()) {
+            return;
+        }
+        let entries = fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
+        for path in entries.filter(|path| is_picture(path) && !of_games.contains(path)) {
             if let Err(error) = fs::remove_file(&path) {
                 tracing::warn!(%error, path = %path.display(), "a picture that no game has stays");
             }
@@ -173,6 +178,13 @@ impl Store {
         fs::rename(&beside, &path).map_err(DiskError::at("replace", name))?;
         sync_folder(path.parent().unwrap_or(&self.folder)).map_err(DiskError::at("sync the folder of", name))
     }
+}
+
+/// Whether this is the name of a picture, or of one on its way.
+fn is_picture(path: &Path) -> bool {
+    let ends = path.extension().is_some_and(|end| end == "png" || end == "tmp");
+    let name = path.file_stem().and_then(|name| name.to_str());
+    ends && name.is_some_and(|name| name.parse::<FileIdentity>().is_ok())
 }
 
 /// The new name is durable once its folder is.
@@ -240,12 +252,29 @@ mod tests {
         let folder = temp.path().join("art");
         Store::sweep_pictures(&folder, &HashSet::new());
         fs::create_dir(&folder).unwrap();
-        for name in ["a.png", "b.png", "c.tmp"] {
+        let name = |digit: &str, end: &str| format!("{}-5.{end}", digit.repeat(64));
+        let ours = [name("a", "png"), name("b", "png"), name("c", "tmp")];
+        for name in ours.iter().map(String::as_str).chain(["holiday.png", "b.tmp", "notes.txt"]) {
             fs::write(folder.join(name), name).unwrap();
         }
-        Store::sweep_pictures(&folder, &[folder.join("b.png"), folder.join("gone.png")].into());
-        let left: Vec<_> = fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().file_name()).collect();
-        assert_eq!(left, ["b.png"]);
+        let shown = HashSet::from([folder.join(&ours[1]), folder.join("gone.png")]);
+        let left = || {
+            let files = fs::read_dir(&folder).unwrap();
+            let mut left: Vec<_> =
+                files.map(|file| file.unwrap().file_name().into_string().unwrap()).collect();
+            left.sort();
+            left
+        };
+        // Another folder of the player's that he has put in its place is his.
+        #[cfg(unix)]
+        {
+            let link = temp.path().join("link");
+            std::os::unix::fs::symlink(&folder, &link).unwrap();
+            Store::sweep_pictures(&link, &HashSet::new());
+            assert_eq!(left().len(), 6);
+        }
+        Store::sweep_pictures(&folder, &shown);
+        assert_eq!(left(), ["b.tmp", &ours[1], "holiday.png", "notes.txt"], "what is not ours stays");
     }
 
     #[test]

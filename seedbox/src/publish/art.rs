@@ -6,7 +6,7 @@ use manifests::hash::TreeHasher;
 use manifests::release::{
     Art, FileIdentity, MAX_HERO_BYTES, MAX_HERO_PIXELS, MAX_ICON_BYTES, MAX_ICON_PIXELS,
 };
-use png::{Decoder, Limits};
+use png::{Decoder, Limits, Transformations};
 use std::io::{Cursor, Write as _};
 use std::path::Path;
 
@@ -63,6 +63,10 @@ impl Pictures {
 
 fn read(option: &'static str, path: &Path, longest: u64, most: (u32, u32)) -> Result<Picture> {
     let refuse = |why: String| Error::Option { option, value: path.display().to_string(), why };
+    // What is no file could keep us waiting for ever.
+    if !std::fs::metadata(path).map_err(|error| refuse(error.to_string()))?.is_file() {
+        return Err(refuse("it is no file".to_owned()));
+    }
     let bytes = read_bounded(path, longest).map_err(|error| refuse(error.to_string()))?;
     check(&bytes, most).map_err(refuse)?;
     let mut hasher = TreeHasher::default();
@@ -72,7 +76,8 @@ fn read(option: &'static str, path: &Path, longest: u64, most: (u32, u32)) -> Re
 
 /// Decodes it to the end: what launchers could not show is to be known before it is signed.
 fn check(bytes: &[u8], (widest, highest): (u32, u32)) -> Result<(), String> {
-    let decoder = Decoder::new_with_limits(Cursor::new(bytes), Limits { bytes: DECODER_BYTES_MAX });
+    let mut decoder = Decoder::new_with_limits(Cursor::new(bytes), Limits { bytes: DECODER_BYTES_MAX });
+    decoder.set_transformations(Transformations::normalize_to_color8() | Transformations::ALPHA);
     let not_png = |error: png::DecodingError| format!("it is not a usable PNG: {error}");
     let mut reader = decoder.read_info().map_err(not_png)?;
     let (width, height) = reader.info().size();
@@ -123,6 +128,7 @@ pub(super) mod tests {
             ("empty", Vec::new(), Some("not a usable PNG")),
             ("text", b"no picture".to_vec(), Some("not a usable PNG")),
             ("too long", long, Some("")),
+            ("no palette", without_palette(&whole), Some("not a usable PNG")),
         ];
         for (name, bytes, refused) in table {
             let path = folder.path().join("icon.png");
@@ -138,8 +144,19 @@ pub(super) mod tests {
                 (done, _) => panic!("{name}: {done:?}"),
             }
         }
+        let no_file = Pictures::read(Some(folder.path()), None).unwrap_err();
+        assert!(no_file.to_string().contains("no file"), "{no_file}");
         let missing = Pictures::read(None, Some(&folder.path().join("hero.png"))).unwrap_err();
         assert!(missing.to_string().contains("--hero"), "{missing}");
+    }
+
+    /// The same, said to be indexed: what its pixels mean is missing.
+    fn without_palette(whole: &[u8]) -> Vec<u8> {
+        let mut bytes = whole.to_vec();
+        bytes[25] = 3;
+        let sum = crc(&bytes[12..29]);
+        bytes[29..33].copy_from_slice(&sum.to_be_bytes());
+        bytes
     }
 
     /// CRC-32 as PNG has it, bit by bit.

@@ -119,6 +119,10 @@ pub struct Published {
     pub info_hash_v2: String,
     /// Info-hash of the v1-only twin.
     pub info_hash_v1_only: String,
+    /// Bytes of its icon, where it has one.
+    pub icon_bytes: Option<u64>,
+    /// Bytes of its hero, where it has one.
+    pub hero_bytes: Option<u64>,
     /// The hybrid's torrent file.
     pub torrent: PathBuf,
     /// The twin's torrent file.
@@ -388,6 +392,8 @@ fn report(manifest: &ReleaseManifest, options: &PublishOptions, build: &Build, d
         info_hash_v1: hex::encode(manifest.info_hash_v1),
         info_hash_v2: hex::encode(manifest.info_hash_v2),
         info_hash_v1_only: manifest.info_hash_v1_only.map(hex::encode).unwrap_or_default(),
+        icon_bytes: manifest.art.icon.map(|id| id.len),
+        hero_bytes: manifest.art.hero.map(|id| id.len),
         torrent,
         torrent_v1_only: torrent_v1_only.unwrap_or_default(),
         packs: Vec::new(),

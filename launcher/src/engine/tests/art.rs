@@ -66,11 +66,13 @@ fn fetched_once_and_the_same_as_signed() {
     assert_eq!(world.repo.served(), 75_000);
     assert_eq!(world.fetch(offer.art), came);
     assert_eq!((world.repo.served(), world.names()), (0, 2), "what is here is not fetched again");
-    // One that was cut short on this disk is.
-    std::fs::write(world.place(&world.icon), b"cut").unwrap();
-    assert_eq!(world.fetch(offer.art), came);
-    assert_eq!(world.repo.served(), 5_000);
-    assert!(std::fs::read(world.place(&world.icon)).unwrap() == noise(1, 5_000));
+    // One that was cut short or damaged on this disk is.
+    for harm in [b"cut".to_vec(), vec![0; 5_000]] {
+        std::fs::write(world.place(&world.icon), harm).unwrap();
+        assert_eq!(world.fetch(offer.art), came);
+        assert_eq!(world.repo.served(), 5_000);
+        assert!(std::fs::read(world.place(&world.icon)).unwrap() == noise(1, 5_000));
+    }
 }
 
 #[test]
@@ -94,6 +96,17 @@ fn one_that_cannot_be_had_keeps_no_other_from_being_shown() {
         assert_eq!(came, Pictured { icon: None, hero: Some(world.place(&world.hero)) }, "{what}");
         assert_eq!(world.names(), 1, "{what}: nothing else is left behind");
     }
+}
+
+#[test]
+fn one_that_cannot_be_kept_leaves_nothing_behind() {
+    let mut world = World::new();
+    let art = world.look().art;
+    // A folder stands where it would go.
+    std::fs::create_dir_all(world.place(&world.icon).join("in the way")).unwrap();
+    let came = world.fetch(art);
+    assert_eq!(came, Pictured { icon: None, hero: Some(world.place(&world.hero)) });
+    assert_eq!(world.names(), 2, "the hero, and what stood there");
 }
 
 #[test]

@@ -17,7 +17,7 @@ pub(super) fn show(ui: &mut Ui, scene: &mut Scene<'_>) {
         leave(scene);
         return;
     }
-    widgets::scrolled(ui, |ui| {
+    widgets::scrolled(ui, "add", |ui| {
         widgets::title(ui, &texts.say("add-title"));
         match scene.view.asked.as_ref().map(|asked| &asked.root) {
             Some(Ok(root)) => confirm(ui, scene, &root.fingerprint()),

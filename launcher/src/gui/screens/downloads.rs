@@ -27,7 +27,7 @@ pub(super) fn show(ui: &mut Ui, scene: &mut Scene<'_>) {
             }
         }
     });
-    widgets::scrolled(ui, |ui| {
+    widgets::scrolled(ui, "downloads", |ui| {
         if view.downloads.is_empty() {
             ui.vertical_centered(|ui| {
                 ui.add_space(12.0 * SPACE);

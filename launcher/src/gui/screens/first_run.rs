@@ -15,7 +15,7 @@ const WIDTH: f32 = 560.0;
 
 pub(super) fn show(ui: &mut Ui, scene: &mut Scene<'_>) {
     let texts = scene.texts;
-    widgets::scrolled(ui, |ui| {
+    widgets::scrolled(ui, "first run", |ui| {
         ui.vertical_centered(|ui| {
             ui.set_max_width(WIDTH.min(ui.available_width()));
             widgets::banner(ui, &scene.view.guise, 8.0 * SPACE);

@@ -29,7 +29,7 @@ pub(super) fn show(ui: &mut Ui, scene: &mut Scene<'_>, open: &GameView) {
     if ui.button(texts.say("game-back")).clicked() || escaped {
         scene.state.screen = Screen::Library;
     }
-    widgets::scrolled(ui, |ui| {
+    widgets::scrolled(ui, ("game", open.game.key), |ui| {
         hero(ui, scene, open);
         ui.add_space(SPACE);
         buttons(ui, scene, open);
@@ -189,9 +189,6 @@ fn told(ui: &mut Ui, scene: &mut Scene<'_>, open: &GameView) {
         });
         ui.add_space(SPACE);
     }
-    if game.installed.is_none() {
-        return;
-    }
     widgets::panel(ui, |ui| {
         widgets::heading(ui, texts.say("authentic-title"));
         widgets::weak(ui, texts.say("authentic-text"));
@@ -205,6 +202,9 @@ fn told(ui: &mut Ui, scene: &mut Scene<'_>, open: &GameView) {
                 ("root", signed.root.into()),
             ];
             widgets::weak(ui, texts.tell("authentic-keys", &values));
+        }
+        if game.installed.is_none() {
+            return;
         }
         match &game.checked {
             Some(checked) => {

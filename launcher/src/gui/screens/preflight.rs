@@ -20,7 +20,7 @@ pub(super) fn show(ui: &mut Ui, scene: &mut Scene<'_>, open: &GameView) {
     let is_there = open.game.installed.is_some();
     let escaped = ui.input_mut(|input| input.consume_key(Modifiers::NONE, Key::Escape));
     let preview = scene.view.preview.clone().unwrap_or_default();
-    widgets::scrolled(ui, |ui| {
+    widgets::scrolled(ui, ("ahead", key), |ui| {
         let moves = is_there && scene.state.moving == Some(key);
         let name = [("name", open.game.name.as_str().into())];
         let where_to = moves.then(|| texts.tell("preflight-where", &name));

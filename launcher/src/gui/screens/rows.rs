@@ -7,7 +7,7 @@ use eframe::egui::{EventFilter, Id, Key, Modifiers, Rangef, Rect, ScrollArea, Ui
 
 use crate::gui::view::{Scene, Screen};
 use crate::gui::widgets;
-use crate::shell::GameKey;
+use crate::shell::{GameKey, GameView};
 
 /// Keys that go from game to game.
 const WALKING: [Key; 8] = [
@@ -29,9 +29,10 @@ pub(super) fn show(ui: &mut Ui, scene: &mut Scene<'_>, columns: usize, size: Vec
     let step = size.y + gap;
     let seen_id = ui.scope_id().with("seen");
     let seen = ui.data(|data| data.get_temp(seen_id)).unwrap_or(Rangef::NOTHING);
-    let mut area = ScrollArea::vertical().auto_shrink(false);
+    let mut area = ScrollArea::vertical().id_salt(Id::unique("games")).auto_shrink(false);
     // Before anything is drawn: the keyboard is only given to what is there in the same frame.
-    if let Some(at) = walked(ui, scene, columns, rows_whole(seen, step))
+    let came = returned(ui, scene).or_else(|| walked(ui, scene, columns, rows_whole(seen, step)));
+    if let Some(at) = came
         && let Some(offset) = offset(seen, step, at / columns)
     {
         area = area.vertical_scroll_offset(offset);
@@ -41,27 +42,48 @@ pub(super) fn show(ui: &mut Ui, scene: &mut Scene<'_>, columns: usize, size: Vec
         let place = ui.max_rect();
         ui.set_height((height(step, rows) - gap).max(0.0));
         let drawn = rows_drawn(seen.y_range(), step, rows);
-        let part = place.top() + height(step, drawn.start)..=place.top() + height(step, drawn.end);
-        let part = Rect::from_x_y_ranges(place.x_range(), part);
-        ui.scope_builder(UiBuilder::new().max_rect(part), |ui| {
-            ui.skip_ahead_auto_ids(drawn.start);
-            widgets::following(ui, |ui| {
-                for row in drawn {
-                    ui.horizontal(|ui| {
-                        for game in games.iter().skip(row * columns).take(columns) {
-                            let card = widgets::card(ui, scene, game, id(game.game.key), size);
-                            if card.has_focus() {
-                                keep_arrows(ui, card.id);
-                            }
-                            if card.clicked() {
-                                scene.state.screen = Screen::Game(game.game.key);
-                            }
-                        }
-                    });
-                }
-            });
+        // What has the keyboard keeps it when it is scrolled out of sight.
+        let row = focused(ui, games).map(|at| at / columns).filter(|row| !drawn.contains(row));
+        widgets::following(ui, |ui| {
+            for part in [Some(drawn), row.map(|row| row..row + 1)].into_iter().flatten() {
+                let high = place.top() + height(step, part.start)..=place.top() + height(step, part.end);
+                let rect = Rect::from_x_y_ranges(place.x_range(), high);
+                ui.scope_builder(UiBuilder::new().max_rect(rect), |ui| {
+                    for row in part {
+                        let cards = games.iter().skip(row * columns).take(columns);
+                        ui.horizontal(|ui| cards.for_each(|game| card(ui, scene, game, size)));
+                    }
+                });
+            }
         });
     });
+}
+
+fn card(ui: &mut Ui, scene: &mut Scene<'_>, game: &GameView, size: Vec2) {
+    let key = game.game.key;
+    let card = widgets::card(ui, scene, game, id(key), size);
+    if card.has_focus() {
+        keep_arrows(ui, card.id);
+    }
+    if card.clicked() {
+        scene.state.opened = card.has_focus().then_some(key);
+        scene.state.screen = Screen::Game(key);
+    }
+}
+
+/// The game that has the keyboard.
+fn focused(ui: &Ui, games: &[GameView]) -> Option<usize> {
+    let focused = ui.memory(|memory| memory.focused())?;
+    games.iter().position(|game| id(game.game.key) == focused)
+}
+
+/// The game that the keyboard comes back to.
+fn returned(ui: &Ui, scene: &mut Scene<'_>) -> Option<usize> {
+    // The library is in front as well while a game's page is not looked up yet.
+    let opened = scene.state.opened.take_if(|_| scene.state.screen == Screen::Library)?;
+    let at = scene.view.found.iter().position(|game| game.game.key == opened)?;
+    ui.memory_mut(|memory| memory.request_focus(id(opened)));
+    Some(at)
 }
 
 /// What a game's card is called among the controls.
@@ -77,10 +99,10 @@ fn keep_arrows(ui: &Ui, card: Id) {
 
 /// The game that the keyboard goes to now, from another one.
 fn walked(ui: &Ui, scene: &mut Scene<'_>, columns: usize, page: usize) -> Option<usize> {
-    let key = WALKING.into_iter().find(|key| ui.input(|input| input.key_pressed(*key)))?;
-    let focused = ui.memory(|memory| memory.focused())?;
+    let is_pressed = |key: &Key| ui.input(|input| input.modifiers.is_none() && input.key_pressed(*key));
+    let key = WALKING.into_iter().find(is_pressed)?;
     let games = &scene.view.found;
-    let at = games.iter().position(|game| id(game.game.key) == focused)?;
+    let at = focused(ui, games)?;
     ui.input_mut(|input| input.consume_key(Modifiers::NONE, key));
     let Some(next) = target(key, at, games.len(), columns, page) else {
         scene.state.focus_search = true;

@@ -25,7 +25,7 @@ pub(super) fn show(ui: &mut Ui, scene: &mut Scene<'_>) {
     let texts = scene.texts;
     let mut settings = scene.view.settings.clone();
     widgets::title(ui, &texts.say("settings-title"));
-    widgets::scrolled(ui, |ui| {
+    widgets::scrolled(ui, "settings", |ui| {
         ui.set_max_width(WIDTH.min(ui.available_width()));
         for part in [sharing, limits, times, folder, look] {
             widgets::panel(ui, |ui| part(ui, scene, &mut settings));

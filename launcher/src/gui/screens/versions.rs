@@ -23,7 +23,7 @@ pub(super) fn show(ui: &mut Ui, scene: &mut Scene<'_>, open: &GameView) {
         scene.state.screen = Screen::Game(key);
     }
     let versions = scene.view.versions.clone().unwrap_or_default();
-    widgets::scrolled(ui, |ui| {
+    widgets::scrolled(ui, ("versions", key), |ui| {
         widgets::title(ui, &texts.tell("versions-title", &[("name", open.game.name.as_str().into())]));
         ui.add_space(SPACE);
         match &versions.listed {

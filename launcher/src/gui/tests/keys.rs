@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use eframe::egui::{Key, accesskit::Role};
+use eframe::egui::{
+    Event, Key, Modifiers, MouseWheelSource, MouseWheelUnit, TouchPhase, accesskit::Role, pos2,
+};
 use egui_kittest::kittest::NodeT as _;
 
 use super::*;
@@ -75,6 +77,52 @@ fn arrows_and_page_keys_go_from_end_to_end() {
         harness.key_press(Key::ArrowUp);
         harness.run();
         assert!(harness.get_by_label("Search games").is_focused(), "{layout:?}");
+    }
+}
+
+#[test]
+fn who_opened_a_game_comes_back_to_it() {
+    let mut harness = large(Layout::Grid);
+    while focused(&harness).is_none() {
+        walk(&mut harness, Key::Tab, 1);
+    }
+    walk(&mut harness, Key::PageDown, 5);
+    let before = focused(&harness).unwrap();
+    assert!(before > 10, "{before}");
+    walk(&mut harness, Key::Enter, 1);
+    assert_eq!(harness.state().state.screen, Screen::Game(GameKey(before as u64)));
+    // As the window does: the page is looked up, and the library again after it.
+    let found = std::mem::take(&mut harness.state_mut().view.found);
+    harness.state_mut().view.open = found.get(before - 1).cloned();
+    harness.run();
+    harness.get_by_label("Back to the library");
+    harness.key_press(Key::Escape);
+    harness.state_mut().view.found = found;
+    harness.run();
+    assert_eq!(focused(&harness), Some(before), "in the same place, with the keyboard");
+}
+
+#[test]
+fn the_keyboard_stays_where_it_is_when_the_wheel_turns() {
+    let mut harness = large(Layout::List);
+    while focused(&harness).is_none() {
+        walk(&mut harness, Key::Tab, 1);
+    }
+    harness.hover_at(pos2(400.0, 400.0));
+    harness.event(Event::MouseWheel {
+        unit: MouseWheelUnit::Point,
+        delta: vec2(0.0, -1000.0),
+        modifiers: Modifiers::NONE,
+        phase: TouchPhase::Move,
+        source: MouseWheelSource::Wheel,
+    });
+    harness.run();
+    assert!(harness.query_by_label("Game 18, Not installed").is_some(), "it has scrolled");
+    assert_eq!(walk(&mut harness, Key::ArrowDown, 1).first(), Some(&2), "and comes back with the next key");
+    for modifiers in [Modifiers::SHIFT, Modifiers::COMMAND] {
+        harness.key_press_modifiers(modifiers, Key::End);
+        harness.run();
+        assert_eq!(focused(&harness), Some(2), "{modifiers:?} is something else");
     }
 }
 

@@ -4,9 +4,17 @@ use eframe::egui::{Id, ScrollArea, Ui};
 
 use crate::gui::theme::tokens::SPACE;
 
-/// A part of a screen that scrolls. What the keyboard goes to comes into sight.
-pub fn scrolled<R>(ui: &mut Ui, show: impl FnOnce(&mut Ui) -> R) -> R {
-    ScrollArea::vertical().auto_shrink(false).show(ui, |ui| following(ui, show)).inner
+/// A part of a screen that scrolls, and keeps its place under this name. What the keyboard goes to comes into sight.
+pub fn scrolled<R>(
+    ui: &mut Ui,
+    name: impl std::hash::Hash + std::fmt::Debug,
+    show: impl FnOnce(&mut Ui) -> R,
+) -> R {
+    ScrollArea::vertical()
+        .id_salt(Id::unique(name))
+        .auto_shrink(false)
+        .show(ui, |ui| following(ui, show))
+        .inner
 }
 
 /// Shows what is inside of something that scrolls already. egui gives the keyboard to a control wherever it is: of one
