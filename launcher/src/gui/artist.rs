@@ -12,18 +12,15 @@ use std::path::Path;
 use std::sync::{Arc, mpsc};
 
 use eframe::egui::{Color32, ColorImage, Context, TextureHandle, TextureOptions};
+use manifests::release::{MAX_HERO_BYTES, MAX_HERO_PIXELS, MAX_ICON_BYTES, MAX_ICON_PIXELS};
 
 use crate::engine::Pictured;
 use crate::gui::art::{Gallery, Kind, Shelf, Shown, Wanted};
-use crate::picture::{ART, ICON, Picture};
+use crate::picture::Picture;
 
 /// What pictures that were seen take, at most, in bytes of the graphics card: four windows full of cards. Without one it is
 /// memory, and a picture is made anew in a few milliseconds.
 const ROOM: usize = 16 << 20;
-/// A file with an icon is not longer, in bytes.
-const ICON_BYTES_MAX: u64 = 256 << 10;
-/// The same of a hero.
-const HERO_BYTES_MAX: u64 = 2 << 20;
 
 /// A picture, or why it cannot be used.
 type Made = (Wanted, Result<ColorImage, String>);
@@ -125,8 +122,8 @@ impl Artist {
 /// A whole file, when it has no more bytes than such files have.
 fn read(file: &Path, kind: Kind) -> Result<Vec<u8>, String> {
     let most = match kind {
-        Kind::Icon => ICON_BYTES_MAX,
-        Kind::Hero => HERO_BYTES_MAX,
+        Kind::Icon => MAX_ICON_BYTES,
+        Kind::Hero => MAX_HERO_BYTES,
     };
     let mut bytes = Vec::new();
     // What is no file could keep this thread waiting for ever.
@@ -144,8 +141,8 @@ fn read(file: &Path, kind: Kind) -> Result<Vec<u8>, String> {
 /// Decodes a file, as far and as large as it is wanted.
 pub(super) fn paint(bytes: &[u8], wanted: &Wanted) -> Result<ColorImage, String> {
     let most = match wanted.kind {
-        Kind::Icon => ICON,
-        Kind::Hero => ART,
+        Kind::Icon => MAX_ICON_PIXELS,
+        Kind::Hero => MAX_HERO_PIXELS,
     };
     Ok(cover(&Picture::decode(bytes, most)?, wanted.size))
 }

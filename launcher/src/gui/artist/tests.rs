@@ -169,9 +169,9 @@ fn what_cannot_be_seen_has_no_colour() {
 fn files_are_read_as_far_as_such_files_go() {
     let temp = tempfile::tempdir().unwrap();
     let long = temp.path().join("long.png");
-    std::fs::write(&long, vec![0; ICON_BYTES_MAX as usize + 1]).unwrap();
+    std::fs::write(&long, vec![0; MAX_ICON_BYTES as usize + 1]).unwrap();
     assert!(read(&long, Kind::Icon).unwrap_err().contains("longer"));
-    assert_eq!(read(&long, Kind::Hero).unwrap().len() as u64, ICON_BYTES_MAX + 1);
+    assert_eq!(read(&long, Kind::Hero).unwrap().len() as u64, MAX_ICON_BYTES + 1);
     assert!(read(&temp.path().join("none.png"), Kind::Icon).is_err());
     assert!(read(temp.path(), Kind::Icon).is_err());
 }
