@@ -27,7 +27,7 @@ pub fn picture_path(folder: &Path, id: &FileIdentity) -> PathBuf {
 /// Fetches what is not there yet.
 ///
 /// # Errors
-/// [`LaunchError::Offline`]: the repository does not answer; [`LaunchError::Paused`].
+/// [`LaunchError::Offline`]: the repository does not answer, and none is here; [`LaunchError::Paused`].
 pub(crate) async fn fetch(
     context: &Context,
     task: &Task,
@@ -50,7 +50,10 @@ pub(crate) async fn fetch(
     let both = futures_util::future::join(one(request.art.icon), one(request.art.hero));
     tokio::select! {
         () = task.stop.cancelled() => Err(LaunchError::Paused),
-        (icon, hero) = both => Ok(Pictured { icon: icon?, hero: hero? }),
+        both = both => match both {
+            (Err(error), Err(_) | Ok(None)) | (Ok(None), Err(error)) => Err(error),
+            (icon, hero) => Ok(Pictured { icon: icon.ok().flatten(), hero: hero.ok().flatten() }),
+        },
     }
 }
 

@@ -39,10 +39,15 @@ impl World {
     }
 
     fn fetch(&mut self, art: Art) -> Pictured {
-        let folder = self.temp.path().join(FOLDER);
-        let asked = Pictures { repo: self.repo.url(), art, folder };
-        let Ok(Outcome::Pictured(came)) = self.player.run(Operation::Pictures(asked)) else { panic!("none") };
-        came
+        self.fetch_from(self.repo.url(), art).unwrap()
+    }
+
+    fn fetch_from(&mut self, repo: String, art: Art) -> Result<Pictured, String> {
+        let asked = Pictures { repo, art, folder: self.temp.path().join(FOLDER) };
+        match self.player.run(Operation::Pictures(asked))? {
+            Outcome::Pictured(came) => Ok(came),
+            other => panic!("{other:?}"),
+        }
     }
 
     fn place(&self, id: &FileIdentity) -> std::path::PathBuf {
@@ -96,6 +101,18 @@ fn one_that_cannot_be_had_keeps_no_other_from_being_shown() {
         assert_eq!(came, Pictured { icon: None, hero: Some(world.place(&world.hero)) }, "{what}");
         assert_eq!(world.names(), 1, "{what}: nothing else is left behind");
     }
+}
+
+#[test]
+fn what_is_here_is_shown_although_nobody_answers() {
+    let mut world = World::new();
+    let art = world.look().art;
+    let nowhere = || "http://127.0.0.1:9/".to_owned();
+    assert_eq!(world.fetch_from(nowhere(), art).unwrap_err(), "E-OFFLINE");
+    world.fetch(art);
+    std::fs::remove_file(world.place(&world.hero)).unwrap();
+    let came = world.fetch_from(nowhere(), art).unwrap();
+    assert_eq!(came, Pictured { icon: Some(world.place(&world.icon)), hero: None });
 }
 
 #[test]
